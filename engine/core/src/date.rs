@@ -1,0 +1,289 @@
+//! Civil dates as day numbers, and the calendar arithmetic of `docs/standard-format.md` §2.
+//!
+//! The kernel compares and subtracts dates far more often than it reads their year, so a date is one integer.
+//! The algorithms are the usual days-from-civil pair of the proleptic Gregorian calendar; tests hold them to jiff.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A civil date: days since 1970-01-01. Years 1 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(i32);
+
+/// Why a text is not a date.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DateError {
+    /// Not of the form `YYYY-MM-DD`.
+    #[error("found `{0}`, expected the form YYYY-MM-DD")]
+    Form(String),
+    /// The month does not exist.
+    #[error("month {0} does not exist")]
+    Month(u32),
+    /// The day does not exist in that month.
+    #[error("{year:04}-{month:02} has {last} days, found day {day}")]
+    Day {
+        /// Year, 1 to 9999.
+        year: i32,
+        /// Month, 1 to 12.
+        month: u32,
+        /// Day as found.
+        day: u32,
+        /// Last day of that month.
+        last: u32,
+    },
+    /// Year outside 1 to 9999.
+    #[error("year {0} is outside 1 to 9999")]
+    Year(i32),
+}
+
+impl Date {
+    /// "No end": later than any date that can be written.
+    pub const FOREVER: Date = Date(i32::MAX);
+    /// Earlier than any date that can be written.
+    pub const BEFORE_ALL: Date = Date(i32::MIN);
+
+    /// The date with this day number (days since 1970-01-01).
+    pub const fn from_days(days: i32) -> Date {
+        Date(days)
+    }
+
+    /// Days since 1970-01-01.
+    pub const fn days(self) -> i32 {
+        self.0
+    }
+
+    /// Year 1–9999, month 1–12, day 1–31.
+    ///
+    /// # Errors
+    /// When the date does not exist.
+    pub fn from_ymd(year: i32, month: u32, day: u32) -> Result<Date, DateError> {
+        if !(1..=9999).contains(&year) {
+            return Err(DateError::Year(year));
+        }
+        if !(1..=12).contains(&month) {
+            return Err(DateError::Month(month));
+        }
+        let last = last_day(year, month);
+        if day < 1 || day > last {
+            return Err(DateError::Day { year, month, day, last });
+        }
+        Ok(Date(days_from_civil(year, month, day)))
+    }
+
+    /// (year, month 1–12, day 1–31).
+    pub const fn ymd(self) -> (i32, u32, u32) {
+        civil_from_days(self.0)
+    }
+
+    /// The year.
+    pub const fn year(self) -> i32 {
+        self.ymd().0
+    }
+
+    /// Months since year 0, so that months can be compared and grouped: `12 × year + month − 1`.
+    pub const fn month_number(self) -> i32 {
+        let (year, month, _) = self.ymd();
+        year * 12 + month.cast_signed() - 1
+    }
+
+    /// `n` days later (earlier when negative). `FOREVER` and `BEFORE_ALL` stay what they are.
+    #[must_use]
+    pub const fn plus_days(self, n: i32) -> Date {
+        if self.0 == i32::MAX || self.0 == i32::MIN {
+            return self;
+        }
+        Date(self.0.saturating_add(n))
+    }
+
+    /// `n` months earlier: the same day of that month, or its last day when it has no such day.
+    ///
+    /// ```
+    /// use hengxin_core::date::Date;
+    /// let may: Date = "2024-05-31".parse().unwrap();
+    /// assert_eq!(may.minus_months(3).to_string(), "2024-02-29");
+    /// ```
+    #[must_use]
+    pub const fn minus_months(self, n: i32) -> Date {
+        let (year, month, day) = self.ymd();
+        let total = year * 12 + month.cast_signed() - 1 - n;
+        let (year, month) = (total.div_euclid(12), total.rem_euclid(12).cast_unsigned() + 1);
+        let last = last_day(year, month);
+        Date(days_from_civil(year, month, if day < last { day } else { last }))
+    }
+
+    /// The first date whose "`n` months before" is not before `self`: when a fact of this date has left a
+    /// window of `n` months, and when `n` whole months have elapsed since it.
+    #[must_use]
+    pub const fn months_elapsed_on(self, n: i32) -> Date {
+        if self.0 == i32::MAX || self.0 == i32::MIN {
+            return self;
+        }
+        // Clamping moves a month end by at most three days, so the answer is the clamped date or just after it.
+        let mut date = self.minus_months(-n);
+        while date.minus_months(n).0 < self.0 {
+            date = Date(date.0 + 1);
+        }
+        date
+    }
+
+    /// The greatest `n ≥ 0` such that `n` months before `self` is not before `start`; 0 when `start` is later.
+    pub const fn months_since(self, start: Date) -> i32 {
+        if start.0 >= self.0 {
+            return 0;
+        }
+        let mut n = self.month_number() - start.month_number() + 1;
+        while n > 0 && self.minus_months(n).0 < start.0 {
+            n -= 1;
+        }
+        n
+    }
+
+    /// 1 January of this date's year plus `years`.
+    #[must_use]
+    pub const fn start_of_year(self, years: i32) -> Date {
+        Date(days_from_civil(self.year() + years, 1, 1))
+    }
+}
+
+/// Reads `YYYY-MM-DD`, nothing else.
+impl FromStr for Date {
+    type Err = DateError;
+
+    fn from_str(text: &str) -> Result<Date, DateError> {
+        let bytes = text.as_bytes();
+        let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = bytes else {
+            return Err(DateError::Form(text.chars().take(40).collect()));
+        };
+        let number = |digits: &[u8]| {
+            digits.iter().try_fold(0u32, |n, d| d.is_ascii_digit().then(|| n * 10 + u32::from(d - b'0')))
+        };
+        match (number(&[*y0, *y1, *y2, *y3]), number(&[*m0, *m1]), number(&[*d0, *d1])) {
+            (Some(year), Some(month), Some(day)) => Date::from_ymd(year.cast_signed(), month, day),
+            _ => Err(DateError::Form(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Date::FOREVER => f.write_str("no end"),
+            Date::BEFORE_ALL => f.write_str("no start"),
+            date => {
+                let (year, month, day) = date.ymd();
+                write!(f, "{year:04}-{month:02}-{day:02}")
+            }
+        }
+    }
+}
+
+const fn is_leap(year: i32) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+const fn last_day(year: i32, month: u32) -> u32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap(year) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Years are counted from March, so that the leap day is the last of its year.
+const fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = (month.cast_signed() + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day.cast_signed() - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+const fn civil_from_days(days: i32) -> (i32, u32, u32) {
+    let shifted = days.saturating_add(719_468);
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month.cast_unsigned(), day.cast_unsigned())
+}
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z. When a fact was recorded; what "known at" is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(pub i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> Date {
+        text.parse().expect("a date")
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_agrees_with_jiff() {
+        let mut civil = jiff::civil::date(1895, 1, 1);
+        let first = date("1895-01-01").days();
+        for n in 0..150_000 {
+            let ours = Date::from_days(first + n);
+            let theirs = (i32::from(civil.year()), civil.month() as u32, civil.day() as u32);
+            assert_eq!(ours.ymd(), theirs);
+            assert_eq!(Date::from_ymd(theirs.0, theirs.1, theirs.2), Ok(ours));
+            civil = civil.tomorrow().expect("in range");
+        }
+    }
+
+    #[test]
+    fn months_back_clamp_to_the_month_end() {
+        for (from, n, expected) in [
+            ("2024-05-31", 3, "2024-02-29"),
+            ("2023-05-31", 3, "2023-02-28"),
+            ("2024-02-29", 12, "2023-02-28"),
+            ("2026-01-15", 1, "2025-12-15"),
+            ("2026-03-31", 13, "2025-02-28"),
+            ("2026-12-31", -2, "2027-02-28"),
+        ] {
+            assert_eq!(date(from).minus_months(n), date(expected), "{from} - {n}");
+        }
+    }
+
+    #[test]
+    fn a_window_edge_is_the_first_day_outside() {
+        // By definition, checked day by day around leap days and month ends.
+        for start in ["2024-02-29", "2023-08-31", "2024-01-30", "2025-12-31", "2026-06-15"] {
+            for n in [1, 2, 6, 12, 24, 36] {
+                let edge = date(start).months_elapsed_on(n);
+                assert!(edge.minus_months(n) >= date(start));
+                assert!(edge.plus_days(-1).minus_months(n) < date(start));
+            }
+        }
+    }
+
+    #[test]
+    fn whole_months_elapsed_follow_the_same_rule() {
+        for start in ["2024-02-29", "2023-08-31", "2026-06-15"] {
+            let start = date(start);
+            for days in 0..900 {
+                let today = start.plus_days(days);
+                let n = today.months_since(start);
+                assert!(today.minus_months(n) >= start && today.minus_months(n + 1) < start);
+            }
+        }
+        assert_eq!(date("2020-01-01").months_since(date("2021-01-01")), 0);
+    }
+
+    #[test]
+    fn dates_that_do_not_exist_are_refused_with_the_reason() {
+        let message = |text: &str| text.parse::<Date>().unwrap_err().to_string();
+        assert_eq!(message("2024-02-30"), "2024-02 has 29 days, found day 30");
+        assert_eq!(message("2024-13-01"), "month 13 does not exist");
+        assert_eq!(message("2024-1-1"), "found `2024-1-1`, expected the form YYYY-MM-DD");
+        assert_eq!(message("0000-01-01"), "year 0 is outside 1 to 9999");
+    }
+}

@@ -1,0 +1,226 @@
+//! What can go wrong with the ledger, and whose fault it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
+
+/// Who has to act on an error. The service turns this into a gRPC status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The request or command was wrong: asking again gives the same answer.
+    Caller,
+    /// What is stored is wrong or belongs to somebody else: an operator has to look.
+    Data,
+    /// The machine or another process is in the way: asking again later may succeed.
+    System,
+}
+
+/// An error of the ledger.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no file to open.
+    #[error("no ledger at `{path}`, expected a file made by this program")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A new ledger was asked for where a file lies already.
+    #[error("`{path}` exists already, expected a free path for a new ledger")]
+    Exists {
+        /// The path in question.
+        path: PathBuf,
+    },
+    /// The file is not a ledger.
+    #[error("`{path}` is not a ledger: found {found}, expected application id {expected}")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+        /// Our application id, in hexadecimal.
+        expected: String,
+    },
+    /// A later program made the file.
+    #[error("`{path}` has schema version {found}, this program knows versions up to {known}: use a newer program")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The file's version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// The file has an earlier schema and was opened only for reading.
+    #[error("`{path}` has schema version {found}, expected {known}: open it once for writing to upgrade it")]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The file's version.
+        found: i64,
+        /// The version needed.
+        known: i64,
+    },
+    /// Pages or rows do not hold what they must.
+    #[error("the ledger is damaged: {detail}; restore it from a backup")]
+    Corrupt {
+        /// What was found.
+        detail: String,
+    },
+    /// The disk, or the size set for the ledger, is used up.
+    #[error("no space left for the ledger; nothing of this write was kept")]
+    Full,
+    /// Another process held the write lock too long.
+    #[error("the ledger is locked by another writer{}", waited(*.waited))]
+    Busy {
+        /// How long it was waited for, when known.
+        waited: Option<Duration>,
+    },
+    /// A write through a ledger opened for reading.
+    #[error("the ledger is opened for reading only")]
+    ReadOnly,
+    /// The key that protects identity numbers is not where it should be.
+    #[error("no key file at `{path}`, expected the key this ledger was made with")]
+    KeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The key is malformed or belongs to another ledger.
+    #[error("the key file `{path}` does not fit this ledger: {found}")]
+    KeyWrong {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// The ledger holds facts of a code the vocabulary does not declare.
+    #[error("the ledger holds {found}, which vocabulary edition `{edition}` does not declare")]
+    Vocabulary {
+        /// Code, attribute, value or register.
+        found: String,
+        /// Edition of the vocabulary in use.
+        edition: String,
+    },
+    /// A request id was used before for something else.
+    #[error("request id `{request_id}` was used before for another {what}, expected a new id")]
+    RequestReused {
+        /// The id.
+        request_id: String,
+        /// `method` or `body`.
+        what: &'static str,
+    },
+    /// A request id of an unusable form.
+    #[error("request id `{found}`: expected 1 to 64 printable ASCII characters")]
+    RequestForm {
+        /// The id, shortened.
+        found: String,
+    },
+    /// A quarantine entry nobody knows.
+    #[error("no quarantined row {found}")]
+    UnknownQuarantine {
+        /// The id asked for.
+        found: u64,
+    },
+    /// A result was handed in for a subject the ledger has never seen.
+    #[error("`{subject}` is not in the ledger, expected a subject with at least one fact")]
+    UnknownSubject {
+        /// The code.
+        subject: String,
+    },
+    /// The web of relations is too large to follow.
+    #[error("more than {limit} relations lead away from `{subject}`")]
+    TooManyRelated {
+        /// The subject asked about.
+        subject: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The queue of writes is full.
+    #[error("{waiting} writes are waiting already, expected fewer: try again later")]
+    Overloaded {
+        /// How many are waiting.
+        waiting: usize,
+    },
+    /// The writer has been stopped.
+    #[error("the writer has stopped, nothing of this write was kept")]
+    Stopped,
+    /// A file beside the database could not be read or written.
+    #[error("`{path}`: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
+    /// Anything else the database engine reports.
+    #[error("the database engine failed: {0}")]
+    Engine(Arc<rusqlite::Error>),
+}
+
+/// The result of anything the ledger does.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Error::Missing { .. }
+            | Error::Exists { .. }
+            | Error::ReadOnly
+            | Error::RequestReused { .. }
+            | Error::RequestForm { .. }
+            | Error::UnknownQuarantine { .. }
+            | Error::UnknownSubject { .. } => Fault::Caller,
+            Error::Foreign { .. }
+            | Error::Newer { .. }
+            | Error::Older { .. }
+            | Error::Corrupt { .. }
+            | Error::KeyMissing { .. }
+            | Error::KeyWrong { .. }
+            | Error::Vocabulary { .. }
+            | Error::TooManyRelated { .. } => Fault::Data,
+            Error::Full
+            | Error::Busy { .. }
+            | Error::Overloaded { .. }
+            | Error::Stopped
+            | Error::Io { .. }
+            | Error::Engine(_) => Fault::System,
+        }
+    }
+
+    /// A stored value that cannot be what it should.
+    pub(crate) fn corrupt(detail: impl Into<String>) -> Error {
+        Error::Corrupt { detail: detail.into() }
+    }
+
+    pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Error {
+        Error::Io { path: path.to_owned(), source: Arc::new(source) }
+    }
+}
+
+fn waited(waited: Option<Duration>) -> String {
+    waited.map(|w| format!(", waited {:.1} s", w.as_secs_f64())).unwrap_or_default()
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, message) => match failure.code {
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Busy { waited: None },
+                ErrorCode::DiskFull => Error::Full,
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+                    Error::corrupt(message.clone().unwrap_or_else(|| failure.to_string()))
+                }
+                ErrorCode::ReadOnly => Error::ReadOnly,
+                _ => Error::Engine(Arc::new(error)),
+            },
+            // A value of another type than its column declares can only come from a damaged page.
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::InvalidColumnType(..) => Error::corrupt(error.to_string()),
+            _ => Error::Engine(Arc::new(error)),
+        }
+    }
+}
