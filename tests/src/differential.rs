@@ -87,9 +87,7 @@ pub fn equals_the_reference<E: Evaluator>(evaluator: &E, seed: u64, cases: u64) 
             let subject = scenario.subject(n);
             let expected = scenario.reference(&subject);
             let found = evaluator.evaluate(&standard, &subject).outcome;
-            if found != expected {
-                panic!("{}", disagreement(&scenario, &subject, &found, &expected));
-            }
+            assert!(found == expected, "{}", disagreement(&scenario, &subject, &found, &expected));
         }
     }
 }

@@ -298,6 +298,11 @@ impl<'n> Fields<'n> {
         Some(&self.entries[i].1)
     }
 
+    /// Whether the map has `key`; does not count as asking for it.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(k, _)| k.text == key)
+    }
+
     /// The value of a required key; reported when absent.
     pub fn need(&mut self, key: &'static str, faults: &mut Faults) -> Option<&'n Node> {
         let found = self.take(key);

@@ -4,12 +4,26 @@
 //! turns evaluations into a supervision tier. Both are total: whatever can be wrong is found when a standard or a
 //! file is made. This crate does no IO, reads no clock, knows no async and no floating point.
 
+mod condition;
 pub mod date;
 pub mod document;
 pub mod draft;
 pub mod fact;
+pub mod grade;
 pub mod industry;
+pub mod kernel;
 pub mod number;
+pub mod picker;
+pub mod plan;
+pub mod quantity;
+pub mod reading;
 pub mod region;
+pub mod rule;
+pub mod scope;
+pub mod selection;
+pub mod standard;
+pub mod tier;
+pub mod trace;
+pub mod tree;
 pub mod uscc;
 pub mod vocabulary;

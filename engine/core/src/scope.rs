@@ -144,8 +144,8 @@ pub(crate) struct Scope<'a> {
     pub effective: (Date, Date),
     /// Selections of the readings taken apart so far.
     pub selections: Vec<Selection>,
-    /// Selections over related subjects: one list per `related` reading.
-    pub related: Vec<Vec<Selection>>,
+    /// The `related` readings taken apart so far.
+    pub related: Vec<crate::reading::related::Related>,
     /// Ids of the standards whose results are read, in order of first use.
     pub depends: Vec<String>,
     pub faults: Faults,

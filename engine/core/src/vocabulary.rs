@@ -386,7 +386,7 @@ fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Co
         fields.push(field);
     }
     let names: Vec<&str> = fields.iter().map(|field| field.id.as_str()).collect();
-    let mut field_ref = |f: &mut Fields<'_>, key: &'static str, required: bool, faults: &mut Faults| {
+    let field_ref = |f: &mut Fields<'_>, key: &'static str, required: bool, faults: &mut Faults| {
         let node = if required { f.need(key, faults) } else { f.take(key) }?;
         document::name(node, "a field of this code", &names, faults)
     };
@@ -400,7 +400,7 @@ fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Co
     let target_code = field_ref(&mut f, "target_code", false, faults);
     let relation_kind = field_ref(&mut f, "relation_kind", false, faults);
     let related_to = field_ref(&mut f, "related_to", false, faults);
-    let mut field_list = |f: &mut Fields<'_>, key: &'static str, faults: &mut Faults| -> Vec<usize> {
+    let field_list = |f: &mut Fields<'_>, key: &'static str, faults: &mut Faults| -> Vec<usize> {
         let items = f.take(key).map(Node::items).unwrap_or_default();
         items.iter().filter_map(|n| document::name(n, "a field of this code", &names, faults)).collect()
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hengxin_core::vocabulary::{Code, FieldKind, Shape, Vocabulary};
 use jiff::civil::Date;
 
-use super::reading::{WINDOW_DAYS, WINDOW_MONTHS, WINDOW_YEARS};
+use super::selection::{WINDOW_DAYS, WINDOW_MONTHS, WINDOW_YEARS};
 use super::source::Random;
 use crate::reference::{
     Number, RefDelivery, RefDossier, RefFact, RefFile, RefRegistration, RefRelated, date, days_after,

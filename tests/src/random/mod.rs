@@ -11,6 +11,7 @@ pub mod policy;
 pub mod reading;
 pub mod rule;
 pub mod scenario;
+pub mod selection;
 pub mod source;
 pub mod standard;
 pub mod tree;

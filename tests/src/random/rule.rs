@@ -1,7 +1,8 @@
 //! Random rules that fit a reading.
 
 use super::condition::{comparison, cuts};
-use super::reading::{Gives, NestedResult, Reading, Readings, Unit, WINDOW_MONTHS, shared_attributes};
+use super::reading::{Gives, NestedResult, Reading, Readings, Unit};
+use super::selection::{WINDOW_MONTHS, shared_attributes};
 use super::source::Random;
 use super::tree::{Tree, decimal, map, names, plain};
 

@@ -1,0 +1,54 @@
+//! A standard resolved for one as-of date: windows become dates, dependencies become plans.
+//!
+//! Made once per standard and date, never per enterprise.
+
+use std::sync::Arc;
+
+use crate::date::Date;
+use crate::reading::NestedResult;
+use crate::standard::Standard;
+
+/// A standard on one date.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The standard.
+    pub standard: Arc<Standard>,
+    /// The date.
+    pub as_of: Date,
+    /// Per [`Standard::depends`]: where that result comes from.
+    pub(crate) nested: Vec<Nested>,
+    /// First later date on which the edition itself, or one it depends on, may change.
+    pub(crate) until: Date,
+}
+
+/// Where the result of another standard comes from.
+#[derive(Clone, Debug)]
+pub enum Nested {
+    /// Evaluated on the same file.
+    Plan(Arc<Plan>),
+    /// No edition is in force.
+    NoEdition,
+    /// Given: cases state it, so that a standard can be tested alone.
+    Given(NestedResult),
+}
+
+impl Plan {
+    /// Resolves `standard` on `as_of`.
+    ///
+    /// `nested` has one entry per [`Standard::depends`]. `next_change` is the first date after `as_of` on which
+    /// another edition of any of the standards involved begins; [`Date::FOREVER`] when none is known.
+    ///
+    /// # Panics
+    /// When `nested` has another length: the caller resolved another standard.
+    pub fn resolve(standard: Arc<Standard>, as_of: Date, nested: Vec<Nested>, next_change: Date) -> Plan {
+        assert_eq!(nested.len(), standard.depends.len(), "one result per dependency of `{}`", standard.id);
+        let own = standard.effective.1.plus_days(1);
+        let until = nested.iter().fold(own.min(next_change), |until, nested| match nested {
+            Nested::Plan(plan) => until.min(plan.until),
+            Nested::NoEdition | Nested::Given(_) => until,
+        });
+        // An edition already over ends in the past; that is no date to wait for.
+        let until = if until > as_of { until } else { Date::FOREVER };
+        Plan { standard, as_of, nested, until }
+    }
+}

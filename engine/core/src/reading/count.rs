@@ -1,0 +1,100 @@
+//! `count` and `distinct`: how many facts, or how many different values among them.
+
+use super::{Look, Measured, Reading, Unknown};
+use crate::document::{self, Check, Fields, Node};
+use crate::fact::NO_REFERENCE;
+use crate::quantity::{Gives, Unit};
+use crate::scope::{Scope, Slot};
+use crate::selection::Selection;
+use crate::vocabulary::{CodeId, FieldKind};
+
+/// A number of facts or of distinct values. Unit: count. Unknown when a register is not delivered.
+#[derive(Clone, Debug)]
+pub struct Count {
+    pub(crate) slot: Slot,
+    of: Of,
+}
+
+#[derive(Clone, Debug)]
+enum Of {
+    Facts,
+    References,
+    Months,
+    /// Per code: position of the attribute and whether it is a set; and the number of its values.
+    Attribute(Vec<(CodeId, usize, bool)>),
+}
+
+impl Count {
+    pub(super) fn parse_count(codes: &Node, fields: &mut Fields<'_>, scope: &mut Scope<'_>) -> Option<(Reading, Gives)> {
+        let selection = Selection::parse(codes, fields, scope)?;
+        let slot = scope.slot(selection);
+        Some((Reading::Count(Count { slot, of: Of::Facts }), Gives::Quantity(Unit::Count)))
+    }
+
+    pub(super) fn parse_distinct(
+        codes: &Node,
+        fields: &mut Fields<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Option<(Reading, Gives)> {
+        let of = fields.need("of", &mut scope.faults);
+        let selection = Selection::parse(codes, fields, scope)?;
+        let of_node = of?;
+        let of = match document::text(of_node, &mut scope.faults)? {
+            "reference" => Of::References,
+            "month" => Of::Months,
+            name => {
+                let mut positions = Vec::new();
+                for (id, code) in selection.declarations(scope) {
+                    let field = code.field(name).map(|(_, f)| f);
+                    match (field, code.class_position(name)) {
+                        (Some(field), Some(position)) => {
+                            positions.push((id, position, matches!(field.kind, FieldKind::Set(_))));
+                        }
+                        _ => scope.faults.node(
+                            of_node,
+                            Check::UnknownName,
+                            format!("`reference`, `month` or an enumerated attribute of `{}`", code.id),
+                        ),
+                    }
+                }
+                Of::Attribute(positions)
+            }
+        };
+        let slot = scope.slot(selection);
+        Some((Reading::Count(Count { slot, of }), Gives::Quantity(Unit::Count)))
+    }
+
+    pub(super) fn measure(&self, look: &Look<'_>) -> Measured {
+        if !look.delivered[self.slot] {
+            return Measured::Unknown(Unknown::NotDelivered);
+        }
+        let facts = &look.file.facts;
+        let n = match &self.of {
+            Of::Facts if look.group.is_none() => look.hits[self.slot].len(),
+            Of::Facts => look.facts(self.slot).count(),
+            Of::References => {
+                let keys = look.facts(self.slot).map(|i| facts.reference[i]).filter(|r| *r != NO_REFERENCE);
+                distinct(keys.map(i64::from))
+            }
+            Of::Months => distinct(look.facts(self.slot).map(|i| i64::from(facts.occurred_on[i].month_number()))),
+            Of::Attribute(positions) => distinct(look.facts(self.slot).filter_map(|i| look.class(i)).flat_map(|class| {
+                let found = positions.iter().find(|(code, _, _)| *code == class.code);
+                let (bits, single) = match found {
+                    Some((_, position, true)) => (class.values.get(*position).copied().unwrap_or(0), 0),
+                    Some((_, position, false)) => (0, class.values.get(*position).copied().unwrap_or(0)),
+                    None => (0, 0),
+                };
+                let members = (0..64i64).filter(move |bit| bits >> bit & 1 == 1);
+                members.chain((single > 0).then(|| i64::try_from(single - 1).unwrap_or(i64::MAX)))
+            })),
+        };
+        Measured::Known(n as i64)
+    }
+}
+
+fn distinct(keys: impl Iterator<Item = i64>) -> usize {
+    let mut keys: Vec<i64> = keys.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.len()
+}

@@ -1,0 +1,183 @@
+//! What the kernel tells while it works: nothing in batch, everything for one enterprise.
+//!
+//! The kernel is generic over a [`Trace`]; with [`Silent`] the telling is compiled away.
+
+use crate::fact::FactId;
+use crate::kernel::slots_of;
+use crate::number::Points;
+use crate::picker::{Lifecycle, Picker, Standing};
+use crate::reading::{Look, Measured};
+use crate::standard::Standard;
+
+/// Listens to an evaluation.
+pub trait Trace {
+    /// Whether anything is told.
+    const FULL: bool;
+    /// An indicator was measured, in document order.
+    fn indicator(&mut self, line: IndicatorLine);
+    /// The running sum moved for another reason than an indicator's points.
+    fn adjust(&mut self, adjustment: Adjustment, points: Points);
+    /// A finding was decided upon; the facts it looked at.
+    fn finding(&mut self, finding: usize, evidence: Vec<FactId>);
+}
+
+/// Tells nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Trace for Silent {
+    const FULL: bool = false;
+    fn indicator(&mut self, _line: IndicatorLine) {}
+    fn adjust(&mut self, _adjustment: Adjustment, _points: Points) {}
+    fn finding(&mut self, _finding: usize, _evidence: Vec<FactId>) {}
+}
+
+/// One indicator's line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndicatorLine {
+    /// Its place in the standard.
+    pub indicator: usize,
+    /// What was measured.
+    pub measured: Measured,
+    /// Points before its own floor and cap; `None` when it is left out.
+    pub raw: Option<Points>,
+    /// Points after them.
+    pub points: Option<Points>,
+    /// The facts it looked at.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One fact an indicator looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The fact.
+    pub fact: FactId,
+    /// Whether it counts, and why not.
+    pub standing: Standing,
+    /// What it alone changed, where points are earned event by event. Together they are the indicator's raw points
+    /// less those of no event.
+    pub effect: Option<Points>,
+}
+
+/// Why the running sum moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adjustment {
+    /// The base of the scale.
+    Base,
+    /// Weights of a dimension's children, or of the top group (`None`).
+    Weighted(Option<usize>),
+    /// Excluded children of a dimension, or of the top group.
+    Renormalised(Option<usize>),
+    /// A dimension's floor or cap.
+    DimensionClip(usize),
+    /// The scale's least or greatest score.
+    ScaleClip,
+    /// The one rounding of the score.
+    Rounding,
+}
+
+/// The whole story of one evaluation. The points of `adjustments` and `indicators` add up to the score exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// Indicators, in document order.
+    pub indicators: Vec<IndicatorLine>,
+    /// Everything else that moved the sum, in the order it happened.
+    pub adjustments: Vec<(Adjustment, Points)>,
+    /// Per finding of the standard: the facts it looked at.
+    pub findings: Vec<Vec<FactId>>,
+}
+
+impl Trace for Explanation {
+    const FULL: bool = true;
+
+    fn indicator(&mut self, line: IndicatorLine) {
+        self.indicators.push(line);
+    }
+
+    fn adjust(&mut self, adjustment: Adjustment, points: Points) {
+        self.adjustments.push((adjustment, points));
+    }
+
+    fn finding(&mut self, _finding: usize, evidence: Vec<FactId>) {
+        self.findings.push(evidence);
+    }
+}
+
+impl Explanation {
+    /// The sum of all lines: the score, when there is one.
+    pub fn total(&self) -> Points {
+        let indicators = self.indicators.iter().filter_map(|line| line.points);
+        indicators.chain(self.adjustments.iter().map(|(_, points)| *points)).sum()
+    }
+
+    /// Indicators by how far they stay below their maximum, most first; ties in document order. Those at their
+    /// maximum are left out. As reason codes of a scorecard: points below the best.
+    pub fn ranked(&self, standard: &Standard) -> Vec<(usize, Points)> {
+        let mut ranked: Vec<(usize, Points)> = self
+            .indicators
+            .iter()
+            .filter_map(|line| {
+                let max = standard.indicators.get(line.indicator)?.max;
+                let lost = max.minus(line.points?);
+                (lost > Points::ZERO).then_some((line.indicator, lost))
+            })
+            .collect();
+        ranked.sort_by_key(|(i, lost)| (std::cmp::Reverse(*lost), *i));
+        ranked
+    }
+}
+
+/// The facts an indicator looked at, in order: those that count with their effect, and those of its windows that do
+/// not count any more, with the reason.
+pub(crate) fn evidence(
+    standard: &Standard,
+    indicator: usize,
+    measured: Measured,
+    look: &Look<'_>,
+    picker: &Picker,
+    lifecycle: Lifecycle,
+) -> Vec<Evidence> {
+    let slots = slots_of(standard, indicator);
+    let facts = &look.file.facts;
+    let mut effects: Vec<(u32, Points)> = Vec::new();
+    if let ([slot], Measured::Known(_), Some(indicator)) = (slots.as_slice(), measured, standard.indicators.get(indicator)) {
+        let hits = &look.hits[*slot];
+        if let Some(each) = indicator.rule.effects(hits.len(), look) {
+            effects = hits.iter().copied().zip(each).collect();
+        }
+    }
+    let known = facts.occurred_on.partition_point(|d| *d <= look.as_of);
+    let mut evidence = Vec::new();
+    for i in 0..known {
+        let index = u32::try_from(i).unwrap_or(u32::MAX);
+        let admitted = picker.slots_of(facts.class[i]).iter().map(|s| usize::from(*s));
+        let mut hit = false;
+        let mut looked_at = false;
+        for slot in admitted.filter(|s| slots.contains(s)) {
+            looked_at |= picker.in_window(slot, facts.occurred_on[i], facts.ends_on[i]);
+            hit |= look.hits[slot].contains(&index);
+        }
+        if !looked_at {
+            continue;
+        }
+        let mut due = crate::date::Date::FOREVER;
+        let standing = lifecycle.standing(facts, i, look.as_of, &mut due);
+        // A fact that counts but was dropped by `last` is no evidence.
+        if hit || standing != Standing::Counts {
+            let effect = effects.iter().find(|(f, _)| *f == index).map(|(_, points)| *points);
+            evidence.push(Evidence { fact: facts.id[i], standing, effect });
+        }
+    }
+    evidence
+}
+
+/// The facts a finding's condition selected.
+pub(crate) fn finding_evidence(standard: &Standard, finding: usize, look: &Look<'_>) -> Vec<FactId> {
+    let mut hits: Vec<u32> = Vec::new();
+    if let Some(finding) = standard.findings.get(finding) {
+        finding.when.slots(&mut |slot| hits.extend_from_slice(&look.hits[slot]));
+    }
+    hits.sort_unstable();
+    hits.dedup();
+    hits.into_iter().map(|i| look.file.facts.id[i as usize]).collect()
+}
