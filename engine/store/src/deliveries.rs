@@ -4,6 +4,7 @@
 //! regions that contain its own. So what a file gets is a handful of rows, shared by all subjects of a region.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hengxin_core::date::{Date, Moment};
@@ -29,7 +30,15 @@ struct Inner {
     /// By number of deliveries known: last day per region and register.
     states: HashMap<usize, Arc<State>>,
     /// By number of deliveries known and regions concerned.
-    files: HashMap<(usize, Vec<RegionCode>), Arc<Deliveries>>,
+    files: HashMap<(usize, Vec<RegionCode>), Arc<KnownDeliveries>>,
+}
+
+/// The deliveries that concern one file.
+#[derive(Debug)]
+pub(crate) struct KnownDeliveries {
+    pub(crate) deliveries: Deliveries,
+    /// Canonical text: what goes into the digest of a file.
+    pub(crate) canonical: String,
 }
 
 type State = BTreeMap<RegionCode, Vec<(RegisterId, Date)>>;
@@ -45,7 +54,7 @@ impl DeliveryBook {
         watermark: Moment,
         known_at: Moment,
         mut regions: Vec<RegionCode>,
-    ) -> Result<Arc<Deliveries>> {
+    ) -> Result<Arc<KnownDeliveries>> {
         regions.sort_unstable();
         regions.dedup();
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +76,13 @@ impl DeliveryBook {
             }
         }
         list.sort_unstable_by_key(|delivery| (delivery.register, delivery.region));
-        let deliveries = Arc::new(Deliveries::new(list));
+        let mut canonical = String::new();
+        for Delivery { register, region, through } in &list {
+            let register = &vocabulary.register(*register).id;
+            // Writing to a string cannot fail.
+            let _ = writeln!(canonical, "{register} {region} {}", through.days());
+        }
+        let deliveries = Arc::new(KnownDeliveries { deliveries: Deliveries::new(list), canonical });
         if inner.files.len() >= KEPT {
             inner.files.clear();
         }

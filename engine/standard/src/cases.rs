@@ -1,0 +1,1 @@
+//! Cases beside a standard.

@@ -1,0 +1,276 @@
+//! The ledger file as a process sees it: opened once, shared by all threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hengxin_core::date::Moment;
+use hengxin_core::fact::Classes;
+use hengxin_core::vocabulary::Vocabulary;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::clock::{Clock, SystemClock};
+use crate::deliveries::DeliveryBook;
+use crate::dictionary::SharedDictionary;
+use crate::error::{Error, Result};
+use crate::protect::{self, Protector};
+use crate::recorder::Recorder;
+use crate::schema::{self, Access};
+use crate::snapshot::Snapshot;
+
+/// Idle reading connections kept for the next snapshot.
+const IDLE: usize = 16;
+
+/// How a ledger is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// How long a write waits for another process's write before [`Error::Busy`]. Default 30 s.
+    pub busy_wait: Duration,
+    /// Where the moments of recording come from. Default the machine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Most pages (of 4 KiB) the file may have; a write beyond it fails with [`Error::Full`]. Default no limit.
+    pub pages_max: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { busy_wait: Duration::from_secs(30), clock: Arc::new(SystemClock), pages_max: None }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("busy_wait", &self.busy_wait).field("pages_max", &self.pages_max).finish_non_exhaustive()
+    }
+}
+
+/// An open ledger. Cheap to clone; clones share connections and caches.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) path: PathBuf,
+    pub(crate) vocabulary: Arc<Vocabulary>,
+    pub(crate) options: Options,
+    pub(crate) dictionary: SharedDictionary,
+    pub(crate) deliveries: DeliveryBook,
+    protector: Protector,
+    access: Access,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("path", &self.path).field("access", &self.access).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger at `path`, bringing an earlier schema up to date.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Foreign`], [`Error::Newer`], [`Error::Corrupt`], [`Error::KeyMissing`],
+    /// [`Error::KeyWrong`], and [`Error::Vocabulary`] when it holds codes `vocabulary` does not declare.
+    pub fn open(path: &Path, vocabulary: Arc<Vocabulary>) -> Result<Ledger> {
+        Ledger::open_with(path, vocabulary, Options::default())
+    }
+
+    /// [`Ledger::open`] with options.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_with(path: &Path, vocabulary: Arc<Vocabulary>, options: Options) -> Result<Ledger> {
+        existing(path)?;
+        let connection = schema::connect(path, Access::Write, options.busy_wait)?;
+        schema::recognise(&connection, path)?;
+        schema::migrate(&connection, path)?;
+        let protector = ensure_key(&connection, path)?;
+        Ledger::finish(path, vocabulary, options, protector, Access::Write, connection)
+    }
+
+    /// Makes a new ledger and its key file.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when something lies at `path` already; [`Error::Io`] when it cannot be written.
+    pub fn create(path: &Path, vocabulary: Arc<Vocabulary>, options: Options) -> Result<Ledger> {
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(_) => Ledger::open_with(path, vocabulary, options),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(Error::Exists { path: path.to_owned() })
+            }
+            Err(error) => Err(Error::io(path, error)),
+        }
+    }
+
+    /// [`Ledger::open_with`] or, when nothing lies there, [`Ledger::create`].
+    ///
+    /// # Errors
+    /// As those two.
+    pub fn open_or_create(path: &Path, vocabulary: Arc<Vocabulary>, options: Options) -> Result<Ledger> {
+        match Ledger::create(path, Arc::clone(&vocabulary), options.clone()) {
+            Err(Error::Exists { .. }) => Ledger::open_with(path, vocabulary, options),
+            result => result,
+        }
+    }
+
+    /// Opens the ledger for reading: nothing in the file is changed, writes fail with [`Error::ReadOnly`].
+    ///
+    /// # Errors
+    /// As [`Ledger::open`], and [`Error::Older`] when the file needs an upgrade first.
+    pub fn open_read_only(path: &Path, vocabulary: Arc<Vocabulary>) -> Result<Ledger> {
+        existing(path)?;
+        let options = Options::default();
+        let connection = schema::connect(path, Access::Read, options.busy_wait)?;
+        let found = schema::recognise(&connection, path)?;
+        if found < schema::known_version() {
+            return Err(Error::Older { path: path.to_owned(), found, known: schema::known_version() });
+        }
+        let protector = check_key(&connection, path)?.ok_or_else(|| Error::corrupt("no id of the key"))?;
+        Ledger::finish(path, vocabulary, options, protector, Access::Read, connection)
+    }
+
+    fn finish(
+        path: &Path,
+        vocabulary: Arc<Vocabulary>,
+        options: Options,
+        protector: Protector,
+        access: Access,
+        connection: Connection,
+    ) -> Result<Ledger> {
+        let shared = Shared {
+            path: path.to_owned(),
+            vocabulary,
+            options,
+            dictionary: SharedDictionary::default(),
+            deliveries: DeliveryBook::default(),
+            protector,
+            access,
+            idle: Mutex::new(Vec::new()),
+        };
+        // A ledger that holds codes nobody declares is refused now, not in the middle of an answer.
+        shared.dictionary.refresh(&connection, &shared.vocabulary)?;
+        Ok(Ledger { shared: Arc::new(shared) })
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// The vocabulary it was opened with.
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.shared.vocabulary
+    }
+
+    /// Makes digests of identity numbers with this ledger's key.
+    pub fn protector(&self) -> &Protector {
+        &self.shared.protector
+    }
+
+    /// All classes met so far. A file read later may name further ones: it carries its own.
+    pub fn classes(&self) -> Arc<Classes> {
+        Arc::clone(&self.shared.dictionary.now().classes)
+    }
+
+    /// A view of everything known at `known_at`, or at the last recorded moment when that is earlier or none is
+    /// asked for. Later writes do not show in it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] and engine failures.
+    pub fn snapshot(&self, known_at: Option<Moment>) -> Result<Snapshot> {
+        Snapshot::begin(Arc::clone(&self.shared), known_at)
+    }
+
+    /// The last moment anything was recorded; `Moment(0)` for an empty ledger.
+    ///
+    /// # Errors
+    /// As [`Ledger::snapshot`].
+    pub fn watermark(&self) -> Result<Moment> {
+        Ok(self.snapshot(None)?.known_at())
+    }
+
+    /// A connection that writes. Several may exist, here and in other processes; they take turns.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] for a ledger opened for reading.
+    pub fn recorder(&self) -> Result<Recorder> {
+        match self.shared.access {
+            Access::Read => Err(Error::ReadOnly),
+            Access::Write | Access::Create => Recorder::new(Arc::clone(&self.shared)),
+        }
+    }
+}
+
+impl Shared {
+    /// A reading connection: an idle one or a new one.
+    pub(crate) fn reading(&self) -> Result<Connection> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(connection) => Ok(connection),
+            None => schema::connect(&self.path, Access::Read, self.options.busy_wait),
+        }
+    }
+
+    /// Keeps a reading connection for the next snapshot.
+    pub(crate) fn give_back(&self, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE {
+            idle.push(connection);
+        }
+    }
+}
+
+fn existing(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err(Error::Foreign {
+            path: path.to_owned(),
+            found: "a folder".to_owned(),
+            expected: format!("{:#x}", schema::APPLICATION_ID),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Missing { path: path.to_owned() }),
+        Err(error) => Err(Error::io(path, error)),
+    }
+}
+
+/// The key the ledger was made with; `None` when it has none yet.
+fn check_key(connection: &Connection, path: &Path) -> Result<Option<Protector>> {
+    let id: Option<String> = connection
+        .query_row("SELECT value FROM settings WHERE name = 'key-id'", [], |row| row.get(0))
+        .optional()?;
+    let Some(id) = id else { return Ok(None) };
+    let file = protect::key_path(path);
+    let protector = Protector::read(&file)?;
+    if protector.key_id() == id {
+        return Ok(Some(protector));
+    }
+    Err(Error::KeyWrong { path: file, found: "it is the key of another ledger".to_owned() })
+}
+
+/// [`check_key`], making key and file for a new ledger. The write lock keeps two processes from making two.
+fn ensure_key(connection: &Connection, path: &Path) -> Result<Protector> {
+    if let Some(protector) = check_key(connection, path)? {
+        return Ok(protector);
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let made = (|| {
+        if let Some(protector) = check_key(connection, path)? {
+            return Ok(protector);
+        }
+        let file = protect::key_path(path);
+        // A key without a ledger is left over from an attempt that was cut off; it is as good as a new one.
+        let protector = match Protector::read(&file) {
+            Err(Error::KeyMissing { .. }) => Protector::create(&file)?,
+            result => result?,
+        };
+        connection.execute("INSERT INTO settings (name, value) VALUES ('key-id', ?1)", [protector.key_id()])?;
+        connection.execute_batch("COMMIT")?;
+        Ok(protector)
+    })();
+    if made.is_err() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    made
+}
