@@ -41,17 +41,16 @@ pub trait Evaluator {
     /// Evaluates one subject on its day.
     fn evaluate(&self, standard: &Self::Standard, subject: &Subject) -> Answer;
 
-    /// The tier of a subject by a policy's text, from its results by two standards; `None` for no such result.
+    /// The tier by a policy's text, from a subject's results by two standards; `None` for no such result.
     fn classify(
         &self,
         policy: &str,
-        public: Option<Judged<'_, Self>>,
-        industry: Option<Judged<'_, Self>>,
+        public_standard: &Self::Standard,
+        industry_standard: &Self::Standard,
+        public: Option<&Subject>,
+        industry: Option<&Subject>,
     ) -> RefTier;
 }
-
-/// A subject, and a standard it is evaluated by.
-pub type Judged<'a, E> = (&'a <E as Evaluator>::Standard, &'a Subject);
 
 /// How many cases to run: `HENGXIN_CASES`, else `default`.
 pub fn cases(default: u64) -> u64 {
@@ -210,8 +209,7 @@ pub fn classifies_like_the_reference<E: Evaluator>(evaluator: &E, seed: u64, cas
         let (industry, industry_standard) =
             prepared(evaluator, seed.wrapping_add(2 * number + 1), Style::Anything);
         let text = policy(&mut random, &public.standards, &industry.standards);
-        let document =
-            hengxin_standard::parse_document("policy.yaml", &text).expect("a random policy is YAML");
+        let document = hengxin_standard::parse_document(&text).expect("a random policy is YAML");
         for n in 0..SUBJECTS {
             let subject = public.subject(n);
             let has_public = random.chance(90);
@@ -220,8 +218,10 @@ pub fn classifies_like_the_reference<E: Evaluator>(evaluator: &E, seed: u64, cas
             let expected = classify(&document, has_public.then_some(&first), has_industry.then_some(&second));
             let found = evaluator.classify(
                 &text,
-                has_public.then_some((&public_standard, &subject)),
-                has_industry.then_some((&industry_standard, &subject)),
+                &public_standard,
+                &industry_standard,
+                has_public.then_some(&subject),
+                has_industry.then_some(&subject),
             );
             assert_eq!(
                 found, expected,
@@ -258,11 +258,14 @@ mod tests {
         fn classify(
             &self,
             policy: &str,
-            public: Option<Judged<'_, Self>>,
-            industry: Option<Judged<'_, Self>>,
+            public_standard: &Scenario,
+            industry_standard: &Scenario,
+            public: Option<&Subject>,
+            industry: Option<&Subject>,
         ) -> RefTier {
-            let document = hengxin_standard::parse_document("policy.yaml", policy).expect("YAML");
-            let [public, industry] = [public, industry].map(|j| j.map(|(s, subject)| s.reference(subject)));
+            let document = hengxin_standard::parse_document(policy).expect("YAML");
+            let public = public.map(|subject| public_standard.reference(subject));
+            let industry = industry.map(|subject| industry_standard.reference(subject));
             classify(&document, public.as_ref(), industry.as_ref())
         }
     }

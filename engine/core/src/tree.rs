@@ -104,6 +104,7 @@ impl Group {
             return match (any, excluded) {
                 (false, _) => None,
                 (true, false) => Some(sum),
+                (true, true) if known <= Points::ZERO => None,
                 (true, true) => Some(quotient(
                     i128::from(sum.ten_thousandths()) * i128::from(all.ten_thousandths()),
                     i128::from(known.ten_thousandths()),
@@ -193,7 +194,11 @@ impl Tree {
 
     /// Renormalising divides by what is known: every child must be able to earn, and none to lose.
     fn check_exclusion(&self, node: &Node, group: &Group, scope: &mut Scope<'_>) {
-        if !group.children.iter().any(|m| self.can_be_excluded(m.child)) {
+        let excluded = |m: &Member| match m.child {
+            Child::Indicator(i) => self.indicators[i].when_unknown == WhenUnknown::Exclude,
+            Child::Dimension(_) => false,
+        };
+        if !group.children.iter().any(excluded) {
             return;
         }
         for member in &group.children {
@@ -209,13 +214,6 @@ impl Tree {
                     "a positive maximum and no negative points in the whole group",
                 );
             }
-        }
-    }
-
-    fn can_be_excluded(&self, child: Child) -> bool {
-        match child {
-            Child::Indicator(i) => self.indicators[i].when_unknown == WhenUnknown::Exclude,
-            Child::Dimension(i) => self.dimensions[i].group.children.iter().all(|m| self.can_be_excluded(m.child)),
         }
     }
 

@@ -27,7 +27,6 @@ pub const VOCABULARY: &str = include_str!("../../data/vocabulary.yaml");
 
 /// The test vocabulary, through the real parser.
 pub fn vocabulary() -> Vocabulary {
-    let node =
-        hengxin_standard::parse_document("vocabulary.yaml", VOCABULARY).expect("the test vocabulary is YAML");
+    let node = hengxin_standard::parse_document(VOCABULARY).expect("the test vocabulary is YAML");
     Vocabulary::parse(&node).unwrap_or_else(|faults| panic!("the test vocabulary is faulty: {faults:?}"))
 }

@@ -65,7 +65,7 @@ pub fn policy(random: &mut Random, public: &Standards, industry: &Standards) -> 
         ("status", plain("sample")),
         ("effective", map([("from", plain("2000-01-01"))])),
         ("public", plain("main")),
-        ("industry", plain("nested")),
+        ("industry", plain("industry")),
         ("method", map([(kind, body)])),
     ]);
     if !overrides.is_empty() {

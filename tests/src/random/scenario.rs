@@ -37,8 +37,8 @@ impl Scenario {
     /// The scenario of a seed.
     pub fn new(seed: u64, vocabulary: &Vocabulary, style: Style) -> Scenario {
         let standards = standards(&mut Random::new(seed), vocabulary, style);
-        let main = parse("main.yaml", &standards.main);
-        let nested = standards.nested.iter().map(|text| parse("nested.yaml", text)).collect();
+        let main = parse(&standards.main);
+        let nested = standards.nested.iter().map(|text| parse(text)).collect();
         Scenario { seed, standards, main, world: World { vocabulary: vocabulary.clone(), standards: nested } }
     }
 
@@ -115,8 +115,8 @@ fn show(f: &mut fmt::Formatter<'_>, file: &crate::reference::RefFile) -> fmt::Re
     Ok(())
 }
 
-fn parse(name: &str, text: &str) -> Node {
-    hengxin_standard::parse_document(name, text).unwrap_or_else(|problem| panic!("{problem:?} in\n{text}"))
+fn parse(text: &str) -> Node {
+    hengxin_standard::parse_document(text).unwrap_or_else(|problem| panic!("{problem:?} in\n{text}"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::*;
 use crate::random::vocabulary;
 
 fn yaml(text: &str) -> Node {
-    hengxin_standard::parse_document("example.yaml", text).unwrap_or_else(|e| panic!("{e:?} in {text}"))
+    hengxin_standard::parse_document(text).unwrap_or_else(|e| panic!("{e:?} in {text}"))
 }
 
 /// A fact of a code on a day, with `key=value` parts: `until`, `public`, `repaired`, `objection=FROM/TO`, `number`,
