@@ -265,8 +265,14 @@ impl<'a> Readings<'a> {
     }
 
     fn related(&self, random: &mut Random) -> Reading {
-        let reading = self.quantity(random, Place::Related);
-        let Gives::Quantity(unit, top) = reading.gives else { panic!("a quantity") };
+        // "No related subject: 0" and the short cut of `max` make sense for quantities that are never negative.
+        let (reading, unit, top) = loop {
+            let reading = self.quantity(random, Place::Related);
+            let Gives::Quantity(unit, top) = reading.gives else { panic!("a quantity") };
+            if unit != Unit::Number {
+                break (reading, unit, top);
+            }
+        };
         let combine = *random.pick(&["sum", "max"]);
         let inner = map([
             ("by", plain(random.pick(&["responsible-person", "parent"]))),

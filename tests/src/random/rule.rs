@@ -1,5 +1,7 @@
 //! Random rules that fit a reading.
 
+use hengxin_core::vocabulary::Code;
+
 use super::condition::{comparison, cuts};
 use super::reading::{Gives, NestedResult, Reading, Readings, Unit};
 use super::selection::{WINDOW_MONTHS, shared_attributes};
@@ -112,21 +114,18 @@ impl Readings<'_> {
             }
             _ if attributes.is_empty() => each.put("points", value(random)),
             _ => {
-                let (attribute, _) = random.pick(&attributes).clone();
+                let (attribute, known) = random.pick(&attributes).clone();
                 each.put("by", plain(&attribute));
-                let mut known: Vec<String> = Vec::new();
-                for code in &codes {
-                    let values = code.field(&attribute).expect("a shared attribute").1.values();
-                    known.extend(values.iter().map(|v| v.id.clone()));
-                }
-                known.sort();
-                known.dedup();
                 let mut table = map([]);
-                for name in known {
-                    table.put(&name, value(random));
+                for name in &known {
+                    table.put(name, value(random));
                 }
                 each.put("points", table);
-                let required = codes.iter().all(|c| c.field(&attribute).expect("shared").1.required);
+                let complete = |c: &Code| {
+                    let field = c.field(&attribute).expect("a shared attribute").1;
+                    field.required && field.values().len() == known.len()
+                };
+                let required = codes.iter().all(|c| complete(c));
                 if !required || random.chance(50) {
                     each.put("otherwise", value(random));
                 }
@@ -190,6 +189,9 @@ fn quantity_rule(
             let mut anchors = cuts;
             if matches!(unit, Unit::Count | Unit::Money | Unit::Ratio | Unit::Days) {
                 anchors.insert(0, (0, "0".to_owned()));
+            }
+            if anchors.len() < 2 {
+                anchors.push((5_000_000, "500".to_owned()));
             }
             let n = random.index(3) + 2;
             let anchors = random.some_of(&anchors, n);

@@ -147,7 +147,7 @@ fn edition_tree(
         let mut tree =
             TreeMaker { maker, style, nonnegative: exclusion, excludes: exclusion, indicators: 0, groups: 0 };
         let depth = if style == Style::Monotone { 0 } else { random.index(3) };
-        let dimensions = tree.dimensions(random, depth);
+        let (dimensions, _) = tree.dimensions(random, depth);
         doc.put("dimensions", dimensions);
     }
     let start = put_grades(random, &mut doc, frame);
@@ -280,37 +280,40 @@ struct TreeMaker<'a, 'v> {
 }
 
 impl TreeMaker<'_, '_> {
-    fn dimensions(&mut self, random: &mut Random, depth: usize) -> Tree {
+    /// A list of dimensions, and the greatest value they can reach together.
+    fn dimensions(&mut self, random: &mut Random, depth: usize) -> (Tree, i64) {
         let n = random.index(3) + 1;
-        let mut all: Vec<Tree> = (0..n).map(|_| self.dimension(random, depth)).collect();
-        put_weights(random, &mut all);
-        Tree::List(all)
+        let all = (0..n).map(|_| self.dimension(random, depth)).collect();
+        group(random, all)
     }
 
-    fn dimension(&mut self, random: &mut Random, depth: usize) -> Tree {
+    /// A dimension and its maximum.
+    fn dimension(&mut self, random: &mut Random, depth: usize) -> (Tree, i64) {
         self.groups += 1;
         let mut tree = map([("id", plain(format!("group-{}", self.groups))), ("title", quoted("random"))]);
-        if random.chance(40) {
-            let max = random.between(10, 200);
-            tree.put("max", plain(max));
-            if random.chance(50) {
-                let least = if self.nonnegative { 0 } else { -50 };
-                tree.put("min", plain(random.between(least, 10)));
-            }
-        }
-        if depth > 0 && random.chance(60) {
-            let inner = self.dimensions(random, depth - 1);
-            tree.put("dimensions", inner);
+        let (key, (children, reach)) = if depth > 0 && random.chance(60) {
+            ("dimensions", self.dimensions(random, depth - 1))
         } else {
             let n = random.index(4) + 1;
-            let mut all: Vec<Tree> = (0..n).map(|_| self.indicator(random)).collect();
-            put_weights(random, &mut all);
-            tree.put("indicators", Tree::List(all));
+            let all = (0..n).map(|_| self.indicator(random)).collect();
+            ("indicators", group(random, all))
+        };
+        let mut max = reach;
+        let least = if self.nonnegative { 1 } else { reach - 500_000 };
+        if reach >= least && random.chance(40) {
+            max = random.between(least, reach);
+            tree.put("max", plain(decimal(max)));
+            if random.chance(50) {
+                let least = if self.nonnegative { 0 } else { max - 700_000 };
+                tree.put("min", plain(decimal(random.between(least, max))));
+            }
         }
-        tree
+        tree.put(key, children);
+        (tree, max)
     }
 
-    fn indicator(&mut self, random: &mut Random) -> Tree {
+    /// An indicator and its maximum.
+    fn indicator(&mut self, random: &mut Random) -> (Tree, i64) {
         self.indicators += 1;
         let (reading, descending) = match self.style {
             Style::Anything => (self.maker.any(random), false),
@@ -344,7 +347,7 @@ impl TreeMaker<'_, '_> {
         if self.style == Style::Anything {
             tree.put("monotone", map([("waived", quoted("random"))]));
         }
-        tree
+        (tree, max)
     }
 
     /// A reading that only grows with adverse facts.
@@ -361,22 +364,29 @@ impl TreeMaker<'_, '_> {
     }
 }
 
-/// Sometimes gives all children weights that sum to 100 %.
-fn put_weights(random: &mut Random, children: &mut [Tree]) {
-    if !random.chance(30) {
-        return;
-    }
+/// The children of a group, sometimes with weights that sum to 100 %, and the greatest value they reach together.
+fn group(random: &mut Random, children: Vec<(Tree, i64)>) -> (Tree, i64) {
+    let weighted = random.chance(30);
     let mut left = 10_000;
-    let n = children.len();
-    for (i, child) in children.iter_mut().enumerate() {
-        let later = i64::try_from(n - 1 - i).expect("few");
-        let weight = match later {
-            0 => left,
-            _ if random.chance(50) => random.between(1, ((left - later) / 100).max(1)) * 100,
-            _ => random.between(1, left - later),
-        };
-        let weight = weight.min(left - later);
-        left -= weight;
-        child.put("weight", plain(format!("{}%", decimal(weight * 100))));
+    let mut reach = 0;
+    let mut list = Vec::new();
+    let mut later = i64::try_from(children.len()).expect("few");
+    for (mut child, max) in children {
+        later -= 1;
+        if weighted {
+            let most = left - later;
+            let weight = match later {
+                0 => left,
+                _ if random.chance(50) && most >= 100 => random.between(1, most / 100) * 100,
+                _ => random.between(1, most),
+            };
+            left -= weight;
+            child.put("weight", plain(format!("{}%", decimal(weight * 100))));
+            reach += (max * weight).div_euclid(10_000);
+        } else {
+            reach += max;
+        }
+        list.push(child);
     }
+    (Tree::List(list), reach)
 }
