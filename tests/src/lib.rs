@@ -9,5 +9,6 @@
 )]
 
 pub mod differential;
+pub mod kernel;
 pub mod random;
 pub mod reference;

@@ -40,6 +40,7 @@ pub struct Draft {
     /// For a relation: index of its kind, and the other side (a code, or the digest of an identity number).
     pub relation: Option<(u16, RelatedTo)>,
     /// All fields present, in canonical text, by field index in ascending order. Identity numbers are digests.
+    /// Dates are ISO (no end is `2099-12-31`), money plain yuan, enumerations ids, sets ids joined by `;`.
     pub fields: Vec<(u16, String)>,
 }
 

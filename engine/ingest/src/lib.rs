@@ -1,1 +1,9 @@
-//! .
+//! From the files authorities exchange to checked records.
+//!
+//! [`table::open`] reads CSV (UTF-8 or GB18030), XLSX and Parquet into rows of text; [`mapping::Mapping`] finds out
+//! which kind of fact the columns hold; [`records::records`] checks each row against the vocabulary. Nothing is
+//! stored here, and no row is lost: what is rejected comes back with every reason.
+
+pub mod mapping;
+pub mod records;
+pub mod table;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hengxin_core::date::Date;
-use hengxin_core::document::{self, Check, Faults, Node};
+use hengxin_core::document::{self, Check, Faults, Node, Span};
 use hengxin_core::plan::{Nested, Plan};
 use hengxin_core::scope::Peers;
 use hengxin_core::standard::Standard;
@@ -13,7 +13,7 @@ use hengxin_core::tier::TierPolicy;
 use hengxin_core::vocabulary::Vocabulary;
 use sha2::{Digest as _, Sha256};
 
-use crate::lock::{Lock, LockError, hex, sha256_hex};
+use crate::lock::{Lock, LockError, hex, parts, sha256_hex};
 use crate::report::FaultyFile;
 use crate::yaml::parse_document;
 
@@ -134,13 +134,34 @@ pub struct Catalogue {
     policies: BTreeMap<String, Vec<PolicyEdition>>,
 }
 
+/// The files of `standards/` as they were when the program was built.
+const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+
 impl Catalogue {
+    /// The standards the program was built with.
+    ///
+    /// # Errors
+    /// All their faults; a test of this crate holds that there are none.
+    pub fn shipped() -> Result<Catalogue, LoadError> {
+        Catalogue::from_files(shipped_files())
+    }
+
     /// Reads and checks a folder.
     ///
     /// # Errors
     /// When a file cannot be read, or with all faults of all files.
     pub fn load(folder: &Path) -> Result<Catalogue, LoadError> {
-        Catalogue::from_files(read_folder(folder)?)
+        let (files, mut faulty) = read_folder(folder)?;
+        match Catalogue::from_files(files) {
+            Ok(catalogue) if faulty.is_empty() => Ok(catalogue),
+            Ok(_) => Err(LoadError::Faults(faulty)),
+            Err(LoadError::Faults(found)) => {
+                faulty.extend(found);
+                faulty.sort_by(|a, b| a.file.cmp(&b.file));
+                Err(LoadError::Faults(faulty))
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// Checks files given as (path below the folder, text). Cases, read-me files and the schema folder are passed over.
@@ -156,13 +177,21 @@ impl Catalogue {
             Some((_, text)) => Lock::parse(text)?,
             None => Lock::default(),
         };
+        let mut unpinned = lock.clone();
         let mut nodes: Vec<(&SourceFile, Node)> = Vec::new();
         let mut vocabulary = None;
         for file in files.iter().filter(|(path, _)| is_document(path)) {
             match parse_document(&file.1) {
                 Err(faults) => fail(&file.0, &file.1, faults),
                 Ok(node) if file.0 == "vocabulary.yaml" => match Vocabulary::parse(&node) {
-                    Ok(parsed) => vocabulary = Some(parsed),
+                    Ok(parsed) => {
+                        let mut faults = Faults::default();
+                        check_vocabulary(&node, &lock, &parsed, &mut faults);
+                        if !faults.is_empty() {
+                            fail(&file.0, &file.1, faults);
+                        }
+                        vocabulary = Some(parsed);
+                    }
                     Err(faults) => fail(&file.0, &file.1, faults),
                 },
                 Ok(node) => nodes.push((file, node)),
@@ -171,7 +200,7 @@ impl Catalogue {
         let Some(vocabulary) = vocabulary else {
             if faulty.is_empty() {
                 let mut faults = Faults::default();
-                faults.push(Default::default(), Check::MissingKey, "no `vocabulary.yaml`", "one beside the standards");
+                faults.push(Span::default(), Check::MissingKey, "no `vocabulary.yaml`", "one beside the standards");
                 faulty.push(FaultyFile { file: "vocabulary.yaml".to_owned(), text: String::new(), faults });
             }
             return Err(LoadError::Faults(faulty));
@@ -182,6 +211,9 @@ impl Catalogue {
         let mut standards: BTreeMap<String, Vec<Edition>> = BTreeMap::new();
         let mut policies: BTreeMap<String, Vec<PolicyEdition>> = BTreeMap::new();
         for ((path, text), node) in &nodes {
+            if let Some((id, edition)) = pinned_name(node) {
+                unpinned.0.remove(&(id, edition));
+            }
             let file_digest = sha256_hex(text.as_bytes());
             let mut faults = Faults::default();
             if is_policy(path) {
@@ -191,6 +223,7 @@ impl Catalogue {
                         check_path(node, path, &["policies", &policy.field], &policy.edition, &mut faults);
                         let key = format!("policies/{}", policy.field);
                         check_lock(node, &lock, &key, &policy.edition, &file_digest, &mut faults);
+                        check_policy_overlap(node, &policy, policies.get(&policy.field), &mut faults);
                         policies.entry(policy.field.clone()).or_default().push(PolicyEdition {
                             policy: Arc::new(policy),
                             digest: file_digest,
@@ -233,7 +266,23 @@ impl Catalogue {
                 fail(path, text, faults);
             }
         }
+        for (path, text) in files.iter().filter(|(path, _)| path == "editions.lock") {
+            let mut faults = Faults::default();
+            check_present(text, &unpinned, &mut faults);
+            if !faults.is_empty() {
+                fail(path, text, faults);
+            }
+        }
         if !faulty.is_empty() {
+            // Files of one folder in the order of their names, whatever found the fault.
+            faulty.sort_by(|a, b| a.file.cmp(&b.file));
+            faulty.dedup_by(|later, first| {
+                let same = later.file == first.file;
+                if same {
+                    first.faults.0.append(&mut later.faults.0);
+                }
+                same
+            });
             return Err(LoadError::Faults(faulty));
         }
         for editions in standards.values_mut() {
@@ -254,6 +303,31 @@ impl Catalogue {
             }
         }
         Ok(Catalogue { vocabulary: Arc::new(vocabulary), standards, policies })
+    }
+
+    /// Pins every edition and the vocabulary as they are now.
+    ///
+    /// # Errors
+    /// When an entry would change; a loaded catalogue never has one against its own lock.
+    pub fn pin(&self, lock: &mut Lock) -> Result<(), LockError> {
+        for edition in self.standards() {
+            lock.add(&edition.standard.id, &edition.standard.edition, &edition.file_digest)?;
+        }
+        for edition in self.policies() {
+            lock.add(&format!("policies/{}", edition.policy.field), &edition.policy.edition, &edition.digest)?;
+        }
+        for part in parts(&self.vocabulary) {
+            let n = part.items.len();
+            if let Some(digest) = part.digest(n) {
+                lock.add(&part.id, &n.to_string(), &digest)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All fields that have a policy.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.policies.keys().map(String::as_str)
     }
 
     /// All editions of all standards, by id and first day.
@@ -320,13 +394,18 @@ impl Catalogue {
     }
 }
 
-/// All files below a folder that may belong to a catalogue.
-fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
+/// The files the program was built with, as [`Catalogue::from_files`] takes them; cases are among them.
+pub fn shipped_files() -> Vec<SourceFile> {
+    SHIPPED.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
+/// All files below a folder that may belong to a catalogue, and those that are no text.
+fn read_folder(folder: &Path) -> Result<(Vec<SourceFile>, Vec<FaultyFile>), LoadError> {
     let read_error = |path: &Path| {
         let path = path.to_owned();
         move |source| LoadError::Read { path, source }
     };
-    let mut files = Vec::new();
+    let (mut files, mut faulty) = (Vec::new(), Vec::new());
     let mut folders = vec![(folder.to_owned(), String::new())];
     while let Some((at, below)) = folders.pop() {
         for entry in std::fs::read_dir(&at).map_err(read_error(&at))? {
@@ -335,12 +414,25 @@ fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
             if entry.path().is_dir() {
                 folders.push((entry.path(), format!("{name}/")));
             } else if is_document(&name) || name == "editions.lock" {
-                files.push((name, std::fs::read_to_string(entry.path()).map_err(read_error(&entry.path()))?));
+                match decode(std::fs::read(entry.path()).map_err(read_error(&entry.path()))?) {
+                    Ok(text) => files.push((name, text)),
+                    Err((text, faults)) => faulty.push(FaultyFile { file: name, text, faults }),
+                }
             }
         }
     }
     files.sort();
-    Ok(files)
+    Ok((files, faulty))
+}
+
+/// Text from bytes; what cannot be read is shown as such and reported where it begins.
+fn decode(bytes: Vec<u8>) -> Result<String, (String, Faults)> {
+    String::from_utf8(bytes).map_err(|problem| {
+        let start = problem.utf8_error().valid_up_to();
+        let mut faults = Faults::default();
+        faults.push(Span { start, end: start + 3 }, Check::Syntax, "bytes that are not UTF-8", "text in UTF-8");
+        (String::from_utf8_lossy(problem.as_bytes()).into_owned(), faults)
+    })
 }
 
 fn is_document(path: &str) -> bool {
@@ -367,6 +459,67 @@ fn check_lock(node: &Node, lock: &Lock, id: &str, edition: &str, digest: &str, f
             format!("`{id}` {edition} with the digest {digest}"),
             format!("{pinned}, as published; a change is a new edition"),
         );
+    }
+}
+
+/// The lock's (id, edition) of a document, as far as its head can be read.
+fn pinned_name(node: &Node) -> Option<(String, String)> {
+    let text = |key: &str| node.child(key).and_then(Node::text);
+    let id = match (text("standard"), text("field")) {
+        (Some(standard), _) => standard.to_owned(),
+        (None, Some(field)) => format!("policies/{field}"),
+        (None, None) => return None,
+    };
+    Some((id, text("edition")?.to_owned()))
+}
+
+/// The file of a published edition stays: results that cite it must be replayed.
+fn check_present(text: &str, unpinned: &Lock, faults: &mut Faults) {
+    let editions = unpinned.0.keys().filter(|(id, _)| !id.contains(':'));
+    for (id, edition) in editions {
+        let start = text.find(&format!("{id} {edition} ")).unwrap_or_default();
+        let span = Span { start, end: start + id.len() + 1 + edition.len() };
+        faults.push(span, Check::Lock, format!("`{id}` {edition} without a file"), "the file of every published edition");
+    }
+}
+
+/// Every pinned part of the vocabulary is there and begins as it did.
+fn check_vocabulary(node: &Node, lock: &Lock, vocabulary: &Vocabulary, faults: &mut Faults) {
+    let parts = parts(vocabulary);
+    for ((id, n), pinned) in lock.0.iter().filter(|((id, _), _)| id.contains(':')) {
+        let part = parts.iter().find(|p| p.id == *id);
+        let digest = part.and_then(|p| p.digest(n.parse().ok()?));
+        if digest.as_ref() == Some(pinned) {
+            continue;
+        }
+        let code = id.strip_prefix("code:").map(|rest| rest.split_once('.').map_or(rest, |(code, _)| code));
+        let declared = node.child("codes").map(Node::items).unwrap_or_default();
+        let place = declared.iter().find(|c| c.child("code").and_then(Node::text) == code);
+        let found = match part {
+            Some(part) => format!("`{id}` with other content or order in its first {n} of {}", part.items.len()),
+            None => format!("no `{id}`"),
+        };
+        let expected = "what was published, unchanged and in its order; fields and values are added at the end";
+        faults.push(place.map_or(node.span, |n| n.span), Check::Lock, found, expected);
+    }
+}
+
+fn check_policy_overlap(
+    node: &Node,
+    policy: &TierPolicy,
+    earlier: Option<&Vec<PolicyEdition>>,
+    faults: &mut Faults,
+) {
+    for other in earlier.into_iter().flatten().map(|e| &e.policy) {
+        let (own, theirs) = (policy.effective, other.effective);
+        if own.0 <= theirs.1 && theirs.0 <= own.1 {
+            faults.push(
+                node.child("effective").map_or(node.span, |n| n.span),
+                Check::EditionOverlap,
+                format!("the policy of `{}` {} from {} to {}", policy.field, policy.edition, own.0, own.1),
+                format!("no day in common with {} ({} to {})", other.edition, theirs.0, theirs.1),
+            );
+        }
     }
 }
 
@@ -450,6 +603,7 @@ fn in_force<'e, E>(
     let next = editions.iter().map(&head).find(|((first, _), _)| *first > as_of);
     match next {
         Some(((first, _), edition)) => Err(NoEdition::NotYet { id, edition: edition.clone(), as_of, first }),
-        None => Err(unknown("standard", &id, std::iter::empty())),
+        // An id is in the catalogue by its editions, so that one of the three holds.
+        None => Err(unknown("edition of", &id, std::iter::empty())),
     }
 }

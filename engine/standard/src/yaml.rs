@@ -11,15 +11,23 @@ const DEPTH_MAX: usize = 64;
 /// Largest text, in bytes.
 const SIZE_MAX: usize = 4 << 20;
 
-/// Reads one document.
+/// Most characters refused at once: a file of another kind would give one for every byte.
+const HIDDEN_MAX: usize = 20;
+
+/// Reads one document. A key without a value holds the empty text.
 ///
 /// # Errors
-/// The first fault of syntax; the shape of what follows it is not known.
+/// Every character that a reader cannot see, else the first fault of syntax; the shape of what follows it is not
+/// known.
 pub fn parse_document(text: &str) -> Result<Node, Faults> {
     let mut faults = Faults::default();
     if text.len() > SIZE_MAX {
         let expected = format!("at most {SIZE_MAX} bytes");
         faults.push(Span::default(), Check::Syntax, format!("a text of {} bytes", text.len()), expected);
+        return Err(faults);
+    }
+    refuse_hidden(text, &mut faults);
+    if !faults.is_empty() {
         return Err(faults);
     }
     let places = Places::new(text);
@@ -32,6 +40,33 @@ pub fn parse_document(text: &str) -> Result<Node, Faults> {
         Err((span, found, expected)) => {
             faults.push(span, Check::Syntax, found, expected);
             Err(faults)
+        }
+    }
+}
+
+/// Tabs, controls and marks of direction or width: they make a line read otherwise than it is understood.
+fn refuse_hidden(text: &str, faults: &mut Faults) {
+    for (start, c) in text.char_indices() {
+        let line_end = c == '\n' || (c == '\r' && text.get(start + 1..).is_some_and(|rest| rest.starts_with('\n')));
+        let hidden = match c {
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
+            _ => c.is_control(),
+        };
+        if !hidden || line_end {
+            continue;
+        }
+        let span = Span { start, end: start + c.len_utf8() };
+        match c {
+            '\t' => faults.push(span, Check::Syntax, "a tab", "spaces"),
+            _ => faults.push(
+                span,
+                Check::Syntax,
+                format!("the invisible character U+{:04X}", u32::from(c)),
+                "text whose every character can be seen",
+            ),
+        }
+        if faults.len() == HIDDEN_MAX {
+            return;
         }
     }
 }
@@ -109,8 +144,8 @@ fn build(text: &str, places: &Places) -> Result<Option<Node>, Problem> {
                 None
             }
             Event::SequenceEnd | Event::MappingEnd => open.pop().map(|collection| match collection {
-                Open::List(start, items) => Node { span: until(start, span), value: Value::List(items) },
-                Open::Map(start, entries, _) => Node { span: until(start, span), value: Value::Map(entries) },
+                Open::List(start, items) => Node { span: until(text, start, span), value: Value::List(items) },
+                Open::Map(start, entries, _) => Node { span: until(text, start, span), value: Value::Map(entries) },
             }),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => continue,
         };
@@ -133,8 +168,10 @@ fn build(text: &str, places: &Places) -> Result<Option<Node>, Problem> {
     Ok(root)
 }
 
-fn until(start: Span, end: Span) -> Span {
-    Span { start: start.start, end: end.end.max(start.end) }
+/// From the start of a collection to its end. A block ends where the next token begins; the space between is not its.
+fn until(text: &str, start: Span, end: Span) -> Span {
+    let inside = text.get(start.start..end.end.max(start.end)).unwrap_or_default();
+    Span { start: start.start, end: start.start + inside.trim_end().len() }
 }
 
 #[cfg(test)]
@@ -174,10 +211,97 @@ mod tests {
         assert!(refused(&"[".repeat(100)).contains("levels"));
     }
 
+    #[test]
+    fn what_a_reader_cannot_see_is_refused_everywhere_at_once() {
+        let places = |text: &str| -> Vec<usize> {
+            parse_document(text).expect_err("refused").0.iter().map(|f| f.at.start).collect()
+        };
+        assert_eq!(places("a:\t1\nb: x\ty\n"), [2, 9]);
+        assert_eq!(places("\u{feff}a: 1\n"), [0]);
+        assert_eq!(places("标: 1\u{202e}2\n"), [6]);
+        assert_eq!(places("a: 1\rb: 2\n"), [4]);
+        assert!(parse_document("a: 1\r\nb: 二\r\n").is_ok());
+        assert_eq!(places(&"\0".repeat(4000)).len(), HIDDEN_MAX);
+    }
+
+    #[test]
+    fn nothing_is_the_empty_text() {
+        let node = parse_document("a:\nb: ~\nc: \"\"\nd: [1, ]\n").expect("valid");
+        let text = |key: &str| node.child(key).and_then(Node::text).map(str::to_owned);
+        assert_eq!((text("a"), text("b"), text("c")), (Some(String::new()), Some("~".into()), Some(String::new())));
+        assert_eq!(node.child("d").map(|n| n.items().len()), Some(1));
+    }
+
+    #[test]
+    fn block_text_and_folded_lines_are_joined_as_yaml_says() {
+        let node = parse_document("a: |\n  一\n  二\nb: >-\n  一\n  二\n").expect("valid");
+        let text = |key: &str| node.child(key).and_then(Node::text).map(str::to_owned);
+        assert_eq!((text("a"), text("b")), (Some("一\n二\n".into()), Some("一 二".into())));
+    }
+
+    #[test]
+    fn nesting_and_size_have_limits() {
+        let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(parse_document(&deep(DEPTH_MAX)).is_ok());
+        assert!(refused(&deep(DEPTH_MAX + 1)).contains("levels"));
+        assert!(refused(&"#".repeat(SIZE_MAX + 1)).contains("bytes"));
+        assert!(refused(&"#".repeat(SIZE_MAX)).contains("an empty document"));
+    }
+
+    /// Every span lies inside the text, on whole characters, and the parts of a node inside it.
+    fn check_spans(text: &str, node: &Node) {
+        let inside = |span: Span| assert!(text.get(span.start..span.end).is_some(), "{span:?} of {text:?}");
+        inside(node.span);
+        match &node.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter().for_each(|n| check_spans(text, n)),
+            Value::Map(entries) => entries.iter().for_each(|(key, n)| {
+                inside(key.span);
+                check_spans(text, n);
+            }),
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_text_panics(text in "\\PC{0,200}") {
-            let _ = parse_document(&text);
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let text = String::from_utf8_lossy(&bytes);
+            match parse_document(&text) {
+                Ok(node) => check_spans(&text, &node),
+                Err(faults) => prop_assert!(!faults.is_empty()),
+            }
+        }
+
+        #[test]
+        fn no_change_of_a_standard_panics(
+            cuts in proptest::collection::vec((0usize..2000, 0usize..8, "[-a-c\\[\\]{}:,&*!|>%?\"'# \n行]{0,6}"), 1..6)
+        ) {
+            let mut text: String = include_str!("../../../standards/highway-construction/2009.1.yaml").into();
+            for (at, len, new) in cuts {
+                let chars: Vec<char> = text.chars().collect();
+                let at = at.min(chars.len());
+                let end = (at + len).min(chars.len());
+                text = chars[..at].iter().copied().chain(new.chars()).chain(chars[end..].iter().copied()).collect();
+            }
+            if let Ok(node) = parse_document(&text) {
+                check_spans(&text, &node);
+            }
+        }
+
+        #[test]
+        fn the_span_of_a_plain_scalar_is_its_text(words in proptest::collection::vec("[a-z行政处罚é]{1,6}", 1..8)) {
+            let lines: Vec<String> = words.iter().enumerate().map(|(i, w)| format!("k{i}: [{w}, {{x: {w}}}]")).collect();
+            let text = lines.join("\n");
+            let node = parse_document(&text).expect("valid");
+            for (i, word) in words.iter().enumerate() {
+                let value = node.child(&format!("k{i}")).expect("there");
+                let first = value.items()[0].span;
+                prop_assert_eq!(&text[first.start..first.end], word);
+                let second = value.items()[1].child("x").expect("there").span;
+                prop_assert_eq!(&text[second.start..second.end], word);
+                let all = format!("[{word}, {{x: {word}}}]");
+                prop_assert_eq!(&text[value.span.start..value.span.end], all.as_str());
+            }
         }
 
         #[test]

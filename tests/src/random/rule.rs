@@ -191,7 +191,8 @@ fn quantity_rule(
                 anchors.insert(0, (0, "0".to_owned()));
             }
             if anchors.len() < 2 {
-                anchors.push((5_000_000, "500".to_owned()));
+                let next = anchors[0].0 + 10_000;
+                anchors.push((next, decimal(next)));
             }
             let n = random.index(3) + 2;
             let anchors = random.some_of(&anchors, n);
@@ -267,7 +268,7 @@ fn per_event(random: &mut Random, top: Option<i64>, mood: Mood) -> Rule {
     let mut body = map([("full", number(full)), ("each", number(step)), ("cap", number(cap))]);
     let mut least = full;
     if random.chance(25) {
-        least = random.between(full / 1_000, cap / 1_000) * 1_000;
+        least = random.between(full.div_euclid(1_000), cap.div_euclid(1_000)) * 1_000;
         body.put("floor", number(least));
     }
     Rule { tree: map([("per_event", body)]), least, greatest: cap }

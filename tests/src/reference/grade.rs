@@ -15,10 +15,11 @@ const NO_GRADE: Place = -1;
 pub(super) fn outcome(
     scene: &Scene<'_>,
     score: &Score,
-    mut undetermined: Vec<String>,
+    undetermined_rules: Vec<String>,
     indicators: Vec<RefIndicator>,
 ) -> RefOutcome {
     let mut applying: Vec<&Node> = Vec::new();
+    let mut undetermined = Vec::new();
     for finding in children(scene.standard, "findings") {
         match holds(scene, need(finding, "when")) {
             Some(true) => applying.push(finding),
@@ -39,7 +40,7 @@ pub(super) fn outcome(
             // §10, end: only `exactly` applies, the worst of them is the grade.
             let vetoes = applying.iter().filter_map(|finding| effect(finding, "exactly", &order));
             let grade = vetoes.max().and_then(name);
-            return RefOutcome::CannotScore { grade, findings, undetermined, indicators };
+            return RefOutcome::CannotScore { grade, findings, undetermined, undetermined_rules, indicators };
         }
         Score::NoScale => (None, place(text(scheme, "start"), &order)),
         Score::Points(score) => {
@@ -60,6 +61,7 @@ pub(super) fn outcome(
         findings,
         decided,
         undetermined,
+        undetermined_rules,
         indicators,
     }
 }

@@ -172,8 +172,10 @@ pub enum RefOutcome {
         grade: Option<String>,
         /// Findings that apply, in the order of the document.
         findings: Vec<String>,
-        /// Eligibility rules and findings that are unknown.
+        /// Findings that are unknown.
         undetermined: Vec<String>,
+        /// Eligibility rules that are unknown.
+        undetermined_rules: Vec<String>,
         /// All indicators in the order of the document.
         indicators: Vec<RefIndicator>,
     },
@@ -189,8 +191,10 @@ pub enum RefOutcome {
         findings: Vec<String>,
         /// Findings that decided the grade.
         decided: Vec<String>,
-        /// Eligibility rules and findings that are unknown.
+        /// Findings that are unknown.
         undetermined: Vec<String>,
+        /// Eligibility rules that are unknown.
+        undetermined_rules: Vec<String>,
         /// All indicators in the order of the document.
         indicators: Vec<RefIndicator>,
     },
@@ -250,12 +254,12 @@ pub fn evaluate(world: &World, standard: &Node, dossier: &RefDossier, as_of: Dat
     if !need(standard, "subjects").items().iter().any(|subject| scalar(subject) == kind) {
         return RefOutcome::NotEligible { rule: None };
     }
-    let mut undetermined = Vec::new();
+    let mut undetermined_rules = Vec::new();
     for rule in children(standard, "eligibility") {
         match condition::holds(&scene, need(rule, "exclude_when")) {
             Some(true) => return RefOutcome::NotEligible { rule: Some(text(rule, "id").to_owned()) },
             Some(false) => {}
-            None => undetermined.push(text(rule, "id").to_owned()),
+            None => undetermined_rules.push(text(rule, "id").to_owned()),
         }
     }
     let mut indicators = Vec::new();
@@ -263,7 +267,7 @@ pub fn evaluate(world: &World, standard: &Node, dossier: &RefDossier, as_of: Dat
         None => tree::Score::NoScale,
         Some(scale) => tree::score(&scene, scale, &mut indicators),
     };
-    grade::outcome(&scene, &score, undetermined, indicators)
+    grade::outcome(&scene, &score, undetermined_rules, indicators)
 }
 
 // The tree, by name. Every function here panics on a document that is not valid.

@@ -95,8 +95,10 @@ fn the_first_true_eligibility_rule_excludes_and_unknown_ones_are_reported() {
     };
     let penalty = fact(1, "penalty", "2024-01-01", &[]);
     assert_eq!(run(vec![penalty]), RefOutcome::NotEligible { rule: Some("t".to_owned()) });
-    let RefOutcome::Graded { undetermined, grade, .. } = run(Vec::new()) else { panic!("it is graded") };
-    assert_eq!((undetermined, grade), (vec!["u".to_owned()], None));
+    let RefOutcome::Graded { undetermined_rules, grade, .. } = run(Vec::new()) else {
+        panic!("it is graded")
+    };
+    assert_eq!((undetermined_rules, grade), (vec!["u".to_owned()], None));
     let mut organ = file(Vec::new());
     organ.uscc = crate::random::file::subjects().pop().expect("a social organisation");
     let d = RefDossier { file: organ, related: Vec::new() };
@@ -111,6 +113,7 @@ fn result(score: &str, grade: &str, findings: &[&str]) -> RefOutcome {
         findings: findings.iter().map(|f| (*f).to_owned()).collect(),
         decided: Vec::new(),
         undetermined: Vec::new(),
+        undetermined_rules: Vec::new(),
         indicators: Vec::new(),
     }
 }
