@@ -1,2 +1,71 @@
-//! .
-fn main() {}
+//! `hengxin`: the one binary. Every command reads its arguments, calls the library, and prints.
+//!
+//! Exit codes: 0 done, 1 failed (the system or the data folder), 2 bad input (arguments, files, codes, documents).
+
+mod codes;
+mod district;
+mod failure;
+mod output;
+mod standards;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use failure::Failure;
+
+/// 衡信: comprehensive credit evaluation of enterprises, and supervision by tier.
+#[derive(Parser)]
+#[command(name = "hengxin", version, max_term_width = 110, after_help = "\
+Examples:
+  hengxin uscc 91110101MA00000U27         check a unified social credit code
+  hengxin standards list                  the editions that ship with this binary
+  hengxin standards check my-standards/   all faults of a folder of standards, at once
+  hengxin generate --out district         a synthetic district in the official templates
+
+Exit codes: 0 done, 1 failed, 2 bad input.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check unified social credit codes: every defect, and what may have been meant.
+    Uscc(codes::Arguments),
+    /// Check, list, show or pin evaluation standards.
+    Standards(standards::Arguments),
+    /// Write a synthetic district: no real enterprise, the same files for the same seed.
+    Generate(district::Arguments),
+    /// Print a completion script for a shell.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Uscc(arguments) => codes::run(&arguments),
+        Command::Standards(arguments) => standards::run(&arguments),
+        Command::Generate(arguments) => district::run(&arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut self::Arguments::command(), "hengxin", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report();
+            failure.exit_code()
+        }
+    }
+}
+
+/// The day in China, where every date of this system is counted.
+fn today() -> Result<hengxin_core::date::Date, Failure> {
+    // China has one time zone and no summer time since 1991: UTC+8 needs no time-zone data.
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+    let date = jiff::Timestamp::now().to_zoned_datetime(zone).date();
+    date.to_string().parse().map_err(|e| Failure::System(anyhow::Error::new(e)))
+}

@@ -9,7 +9,7 @@ use hengxin_core::date::Date;
 use hengxin_core::draft::{Draft, RelatedTo};
 use hengxin_core::fact::Class;
 use hengxin_core::uscc::Uscc;
-use hengxin_core::vocabulary::{Code, CodeId, FieldKind, Mark, Shape, Vocabulary};
+use hengxin_core::vocabulary::{Code, FieldKind, Mark, Shape, Vocabulary};
 use sha2::{Digest, Sha256};
 
 /// A record's identity within its subject.
@@ -306,15 +306,6 @@ fn side(draft: &Draft, code: &Code) -> Side {
         }
     }
     Side::None
-}
-
-/// The draft's fields by id, for people: what quarantine keeps.
-pub(crate) fn cells(vocabulary: &Vocabulary, code: CodeId, fields: &[(u16, String)]) -> Vec<(String, String)> {
-    let code = vocabulary.code(code);
-    fields
-        .iter()
-        .filter_map(|(index, text)| Some((code.fields.get(usize::from(*index))?.id.clone(), text.clone())))
-        .collect()
 }
 
 /// Appends a JSON string. Only what JSON demands is escaped, so that equal texts give equal bytes everywhere.

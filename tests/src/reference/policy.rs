@@ -47,12 +47,9 @@ pub fn classify(policy: &Node, public: Option<&RefOutcome>, industry: Option<&Re
             lowering.extend(rule.child("at_most").map(integer));
         }
     }
-    let candidate = raising.into_iter().max();
-    let tier = match (by_method, candidate) {
-        (Some(tier), Some(candidate)) if candidate > tier => Some(candidate),
-        (Some(tier), _) => lowering.into_iter().chain([tier]).min(),
-        (None, candidate) => candidate,
-    };
+    // `at_most` lowers what the method says; an override with `tier` raises what is left, to its own tier.
+    let lowered = by_method.map(|tier| lowering.into_iter().fold(tier, i64::min));
+    let tier = lowered.into_iter().chain(raising).max();
     RefTier { tier, overrides }
 }
 

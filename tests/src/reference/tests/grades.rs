@@ -154,7 +154,7 @@ fn overrides_raise_and_only_an_unraised_tier_is_lowered() {
     check_tier(policy, Some(result("1", "A", &["f"])), None, Some(4));
     check_tier(policy, Some(result("1", "A", &["h"])), None, Some(1));
     check_tier(policy, Some(result("1", "A", &["f", "h"])), None, Some(4));
-    check_tier(policy, Some(result("1", "A", &["g", "h"])), None, Some(1));
+    check_tier(policy, Some(result("1", "A", &["g", "h"])), None, Some(2));
     let found = classify(&yaml(&format!("{{{policy}}}")), Some(&result("1", "A", &["h", "f"])), None);
     assert_eq!(found.overrides, ["up", "down"]);
 }

@@ -1,0 +1,165 @@
+//! Writing: one connection, one transaction at a time, moments that only ascend.
+
+use std::sync::Arc;
+
+use hengxin_core::date::Moment;
+use hengxin_core::fact::Delivery;
+use rusqlite::Connection;
+
+use crate::append::{self, ClassBook};
+use crate::error::{Error, Result};
+use crate::ledger::Shared;
+use crate::quarantine;
+use crate::results::{self, Recorded, Results};
+use crate::schema::{self, Access};
+use crate::submission::{Batch, Report};
+
+/// A connection that writes. Each call is one transaction: all of it is recorded, or nothing.
+#[derive(Debug)]
+pub struct Recorder {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) connection: Connection,
+    book: ClassBook,
+}
+
+impl Recorder {
+    pub(crate) fn new(shared: Arc<Shared>) -> Result<Recorder> {
+        let connection = schema::connect(&shared.path, Access::Write, shared.options.busy_wait)?;
+        // A large batch dirties many pages; those that do not fit here are written twice. The log a large batch
+        // leaves behind is cut back to a size that later commits reuse.
+        connection.execute_batch("PRAGMA cache_size = -262144; PRAGMA journal_size_limit = 67108864;")?;
+        if let Some(pages) = shared.options.pages_max {
+            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        }
+        Ok(Recorder { shared, connection, book: ClassBook::default() })
+    }
+
+    /// Records the rows of `batch`.
+    ///
+    /// Per record (subject, code and key): the same content as its last version is a *duplicate* and not stored,
+    /// other content a *correction*. Rows of this batch that say different things about one record, and marks that
+    /// name a record nobody knows, go to quarantine. A file ingested before under the same vocabulary is reported
+    /// as such.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Full`], [`Error::UnknownQuarantine`], [`Error::Corrupt`], engine failures. After
+    /// an error nothing of the batch is in the ledger.
+    pub fn append(&mut self, batch: &Batch) -> Result<Report> {
+        self.transact(|recorder| recorder.append_within(batch))
+    }
+
+    /// Records that registers were delivered.
+    ///
+    /// # Errors
+    /// As [`Recorder::append`].
+    pub fn deliver(&mut self, actor: &str, deliveries: &[Delivery]) -> Result<Moment> {
+        self.transact(|recorder| recorder.deliver_within(actor, deliveries))
+    }
+
+    /// Records evaluations and tier decisions. One that is on file already, byte for byte, keeps its id.
+    ///
+    /// # Errors
+    /// As [`Recorder::append`], and [`Error::UnknownSubject`].
+    pub fn record(&mut self, results: &Results) -> Result<Recorded> {
+        self.transact(|recorder| recorder.record_within(results))
+    }
+
+    /// Closes a quarantined row that will not be mended. One that was closed before stays as it was.
+    ///
+    /// # Errors
+    /// As [`Recorder::append`], and [`Error::UnknownQuarantine`].
+    pub fn dismiss(&mut self, entry: u64, note: &str) -> Result<()> {
+        self.transact(|recorder| {
+            let moment = recorder.next_moment()?;
+            quarantine::event(&recorder.connection, moment, entry, "dismissed", note)
+        })
+    }
+
+    pub(crate) fn append_within(&mut self, batch: &Batch) -> Result<Report> {
+        let moment = self.next_moment()?;
+        append::append(&self.connection, &mut self.book, moment, batch)
+    }
+
+    pub(crate) fn deliver_within(&mut self, actor: &str, deliveries: &[Delivery]) -> Result<Moment> {
+        let moment = self.next_moment()?;
+        let vocabulary = &self.shared.vocabulary;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO batches (recorded_at, kind, actor, vocabulary) VALUES (?1, 'deliveries', ?2, ?3)",
+            )?
+            .execute((moment.0, actor, &vocabulary.edition))?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO deliveries (register, region, through, recorded_at) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for delivery in deliveries {
+            let register = &vocabulary.register(delivery.register).id;
+            insert.execute((register, delivery.region.digits(), delivery.through.days(), moment.0))?;
+        }
+        Ok(moment)
+    }
+
+    pub(crate) fn record_within(&mut self, results: &Results) -> Result<Recorded> {
+        let moment = self.next_moment()?;
+        results::record(&self.connection, moment, results)
+    }
+
+    /// The moment of the next write: now, or just after the last one when the clock stands still or runs back.
+    /// Only sound while the write lock is held.
+    pub(crate) fn next_moment(&self) -> Result<Moment> {
+        let last: Option<i64> =
+            self.connection.prepare_cached("SELECT max(recorded_at) FROM batches")?.query_row([], |row| row.get(0))?;
+        let now = self.shared.options.clock.now().0;
+        Ok(Moment(last.map_or(now.max(1), |last| now.max(last.saturating_add(1)))))
+    }
+
+    /// Takes the write lock, waiting for other writers as long as the options say.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([]));
+        match begun.map_err(Error::from) {
+            Err(Error::Busy { .. }) => return Err(Error::Busy { waited: Some(self.shared.options.busy_wait) }),
+            result => result?,
+        };
+        let caught_up = self.book.catch_up(&self.connection);
+        if caught_up.is_err() {
+            self.roll_back();
+        }
+        caught_up
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// Ends the transaction without effect. Classes numbered in it are forgotten with it.
+    pub(crate) fn roll_back(&mut self) {
+        // Some failures have ended the transaction already; then there is nothing left to undo.
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        self.book = ClassBook::default();
+    }
+
+    /// Runs `work` in a savepoint of the running transaction: an error undoes this part alone.
+    pub(crate) fn part<T>(&mut self, work: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
+        let classes = self.book.len();
+        self.connection.prepare_cached("SAVEPOINT part")?.execute([])?;
+        let result = work(self);
+        if result.is_ok() {
+            self.connection.prepare_cached("RELEASE part")?.execute([])?;
+        } else if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK TO part; RELEASE part")?;
+            self.book.forget_after(classes);
+        }
+        result
+    }
+
+    fn transact<T>(&mut self, work: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
+        self.begin()?;
+        let result = work(self).and_then(|value| self.commit().map(|()| value));
+        if result.is_err() {
+            self.roll_back();
+        }
+        result
+    }
+}
