@@ -232,7 +232,7 @@ mod tests {
         let first = date("1895-01-01").days();
         for n in 0..150_000 {
             let ours = Date::from_days(first + n);
-            let theirs = (i32::from(civil.year()), civil.month() as u32, civil.day() as u32);
+            let theirs = (i32::from(civil.year()), civil.month().cast_unsigned().into(), civil.day().cast_unsigned().into());
             assert_eq!(ours.ymd(), theirs);
             assert_eq!(Date::from_ymd(theirs.0, theirs.1, theirs.2), Ok(ours));
             civil = civil.tomorrow().expect("in range");
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn dates_that_do_not_exist_are_refused_with_the_reason() {
-        let message = |text: &str| text.parse::<Date>().unwrap_err().to_string();
+        let message = |text: &str| text.parse::<Date>().expect_err("no date").to_string();
         assert_eq!(message("2024-02-30"), "2024-02 has 29 days, found day 30");
         assert_eq!(message("2024-13-01"), "month 13 does not exist");
         assert_eq!(message("2024-1-1"), "found `2024-1-1`, expected the form YYYY-MM-DD");

@@ -110,11 +110,10 @@ pub fn read_date(text: &str) -> Result<Date, String> {
     let form = || "a date such as 2024-01-05, 2024/1/5 or 20240105".to_owned();
     let text = text.trim();
     let day = text.split([' ', 'T']).next().unwrap_or(text);
-    if let Some(time) = text.get(day.len() + 1..) {
-        if !time.trim_end_matches('Z').chars().all(|c| matches!(c, '0' | ':' | '.')) {
+    if let Some(time) = text.get(day.len() + 1..)
+        && !time.trim_end_matches('Z').chars().all(|c| matches!(c, '0' | ':' | '.')) {
             return Err("a date without a time of day".to_owned());
         }
-    }
     let parts: Vec<&str> = if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
         vec![&day[..4], &day[4..6], &day[6..]]
     } else {
@@ -154,14 +153,11 @@ impl Draft {
         let mut parsed: Vec<Parsed> = Vec::with_capacity(code.fields.len());
         for (i, field) in code.fields.iter().enumerate() {
             let text = cell(i).map(str::trim).filter(|t| !t.is_empty());
-            let value = match text {
-                Some(text) => row.read(i, text, protect),
-                None => {
-                    if field.required {
-                        row.fault(i, "nothing".to_owned(), "a value".to_owned());
-                    }
-                    Parsed::Absent
+            let value = if let Some(text) = text { row.read(i, text, protect) } else {
+                if field.required {
+                    row.fault(i, "nothing".to_owned(), "a value".to_owned());
                 }
+                Parsed::Absent
             };
             if let (Parsed::Bits(bits), Some(position)) = (&value, code.class_fields.iter().position(|c| *c == i)) {
                 values[position] = *bits;

@@ -258,19 +258,16 @@ pub fn evaluate<T: Trace>(bench: &mut Workbench, classes: &Classes, dossier: &Do
         }
     }
     let applied = &applied[..count];
-    let (outcome, decided) = match score {
-        Some(None) => {
-            let vetoes: Vec<(usize, Effect)> =
-                applied.iter().filter(|(_, e)| matches!(e, Effect::Exactly(_))).copied().collect();
-            let (grade, decided) = standard.grades.decide(None, &vetoes);
-            (Outcome::CannotScore { grade }, decided)
-        }
-        Some(Some(_)) | None => {
-            let score = score.flatten();
-            let band = standard.grades.band(score);
-            let (grade, decided) = standard.grades.decide(band, applied);
-            (Outcome::Graded { score, band, grade }, decided)
-        }
+    let (outcome, decided) = if let Some(None) = score {
+        let vetoes: Vec<(usize, Effect)> =
+            applied.iter().filter(|(_, e)| matches!(e, Effect::Exactly(_))).copied().collect();
+        let (grade, decided) = standard.grades.decide(None, &vetoes);
+        (Outcome::CannotScore { grade }, decided)
+    } else {
+        let score = score.flatten();
+        let band = standard.grades.band(score);
+        let (grade, decided) = standard.grades.decide(band, applied);
+        (Outcome::Graded { score, band, grade }, decided)
     };
     Evaluation { outcome, findings, undetermined, decided, horizon: horizon(due), unknown }
 }

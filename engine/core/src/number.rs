@@ -118,7 +118,10 @@ impl Rounding {
         }
     }
 
-    /// `numerator ÷ divisor`, rounded. The divisor is positive.
+    /// `numerator ÷ divisor`, rounded.
+    ///
+    /// # Panics
+    /// When the divisor is not positive: callers settle signs first.
     pub fn quotient(self, numerator: i128, divisor: i128) -> i128 {
         assert!(divisor > 0, "callers give positive divisors");
         let (whole, rest) = (numerator / divisor, numerator % divisor);

@@ -213,7 +213,7 @@ fn parse(node: &Node, scope: &mut Scope<'_>) -> Option<Standard> {
     let status = f
         .need("status", &mut scope.faults)
         .and_then(|n| document::name(n, "a status", &Status::NAMES, &mut scope.faults));
-    let note = f.take_text("note", &mut scope.faults).map(str::to_owned);
+    let remarks = f.take_text("note", &mut scope.faults).map(str::to_owned);
     let effective = f.need("effective", &mut scope.faults).and_then(|n| parse_effective(n, &mut scope.faults));
     if let Some(effective) = effective {
         scope.effective = effective;
@@ -270,7 +270,7 @@ fn parse(node: &Node, scope: &mut Scope<'_>) -> Option<Standard> {
         authority: authority?.to_owned(),
         legal_basis,
         status: Status::from_index(status?),
-        note,
+        note: remarks,
         effective: effective?,
         subjects,
         cycle,

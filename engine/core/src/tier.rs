@@ -292,7 +292,7 @@ fn parse(node: &Node, peers: &Peers, faults: &mut Faults) -> Option<TierPolicy> 
     let field = f.need_text("field", faults);
     let authority = f.need_text("authority", faults);
     let status = f.need("status", faults).and_then(|n| document::name(n, "a status", &Status::NAMES, faults));
-    let note = f.take_text("note", faults).map(str::to_owned);
+    let remarks = f.take_text("note", faults).map(str::to_owned);
     let effective = f.need("effective", faults).and_then(|n| parse_effective(n, faults));
     let period = effective.unwrap_or((Date::BEFORE_ALL, Date::FOREVER));
     let public_node = f.need("public", faults);
@@ -321,7 +321,7 @@ fn parse(node: &Node, peers: &Peers, faults: &mut Faults) -> Option<TierPolicy> 
         field: field?.to_owned(),
         authority: authority?.to_owned(),
         status: Status::from_index(status?),
-        note,
+        note: remarks,
         effective: effective?,
         public: public_node?.text()?.to_owned(),
         industry: industry_node.and_then(Node::text).map(str::to_owned),

@@ -254,11 +254,10 @@ impl Tree {
         let greatest = max.flatten().unwrap_or(group.max);
         let dimension = &mut self.dimensions[index];
         dimension.group = group;
-        if let (Some(Some(min)), Some(Some(max))) = (min, max) {
-            if min > max {
+        if let (Some(Some(min)), Some(Some(max))) = (min, max)
+            && min > max {
                 scope.faults.node(node, Check::FloorAboveCap, format!("`min` ({min}) no higher than `max` ({max})"));
             }
-        }
         if let Some(Some(max)) = max {
             let reachable = self.dimensions[index].group.max;
             if max > reachable {
@@ -270,7 +269,7 @@ impl Tree {
                 );
             }
         }
-        (id?, title?);
+        id?; title?;
         Some((Child::Dimension(index), greatest, weight.map_or(Some(None), |w| w.map(Some))?))
     }
 
@@ -307,12 +306,11 @@ impl Tree {
             scope.faults.node(node, Check::FloorAboveCap, format!("`min` ({min}) no higher than `max` ({max})"));
         }
         let unknown = unknown?;
-        if let WhenUnknown::Points(points) = unknown {
-            if points < min || points > max {
+        if let WhenUnknown::Points(points) = unknown
+            && (points < min || points > max) {
                 let expected = format!("points when unknown from {min} to {max}, not {points}");
                 scope.faults.node(node, Check::OutOfRange, expected);
             }
-        }
         if waived.is_none() {
             check_monotone(node, &reading, &rule, scope);
         }

@@ -73,7 +73,14 @@ fn run_case(node: &Node, edition: &Edition, catalogue: &Catalogue, faults: &mut 
     let mut f = Fields::open(node, "a case", faults)?;
     let name = f.need_text("name", faults)?;
     f.need("why", faults);
-    let as_of = f.need("as_of", faults).and_then(|n| document::date(n, faults));
+    let as_of_node = f.need("as_of", faults);
+    let as_of = as_of_node.and_then(|n| document::date(n, faults));
+    let (first, last) = standard.effective;
+    if let (Some(node), Some(as_of)) = (as_of_node, as_of) {
+        if as_of < first || as_of > last {
+            faults.node(node, Check::OutOfRange, format!("a day on which the edition is in force, {first} to {last}"));
+        }
+    }
     let kinds: Vec<&str> = SubjectKind::ALL.iter().map(|k| k.as_str()).collect();
     let kind = match f.take("kind") {
         Some(node) => document::name(node, "a kind of subject", &kinds, faults).map(|i| SubjectKind::ALL[i]),
@@ -92,6 +99,12 @@ fn run_case(node: &Node, edition: &Edition, catalogue: &Catalogue, faults: &mut 
     let mut related = Vec::new();
     for item in related_items {
         related.extend(writer.related(item, faults));
+    }
+    if let Some(Node { value: Value::Map(entries), .. }) = results {
+        for (key, _) in entries.iter().filter(|(key, _)| !standard.depends.contains(&key.text)) {
+            let expected = format!("a standard this one reads, one of `{}`", standard.depends.join("`, `"));
+            faults.push(key.span, Check::UnknownName, format!("`{}`", key.text), expected);
+        }
     }
     let as_of = as_of?;
     let nested: Vec<Nested> = standard
@@ -377,6 +390,9 @@ fn compare(
 ) -> Vec<String> {
     let mut failures = Vec::new();
     let Some(mut f) = Fields::open(node, "expectations", faults) else { return failures };
+    if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
+        faults.push(node.span, Check::MissingKey, "no expectation", "at least one, such as `grade`");
+    }
     let mut expect = |what: &str, expected: String, found: String| {
         if expected != found {
             failures.push(format!("{what}: expected {expected}, found {found}"));
@@ -387,8 +403,11 @@ fn compare(
         Outcome::CannotScore { .. } => "cannot-score",
         Outcome::Graded { .. } => "graded",
     };
-    if let Some(text) = f.take_text("outcome", faults) {
-        expect("outcome", text.to_owned(), outcome.to_owned());
+    if let Some(node) = f.take("outcome") {
+        let words = ["graded", "not-eligible", "cannot-score"];
+        if let Some(i) = document::name(node, "an outcome", &words, faults) {
+            expect("outcome", words[i].to_owned(), outcome.to_owned());
+        }
     }
     let show = |score: Option<Points>| score.map_or("none".to_owned(), |s| s.to_string());
     let written = |text: &str| match parse_decimal(text, 4) {
@@ -408,7 +427,10 @@ fn compare(
         ("decided", evaluation.decided),
     ] {
         if let Some(node) = f.take(key) {
-            let mut expected: Vec<&str> = node.items().iter().filter_map(Node::text).filter(|t| !t.is_empty()).collect();
+            let names: Vec<&str> = standard.findings.iter().map(|f| f.id.as_str()).collect();
+            let listed = node.items().iter().filter(|n| n.text() != Some(""));
+            let found = listed.filter_map(|n| document::name(n, "a finding of the standard", &names, faults));
+            let mut expected: Vec<&str> = found.map(|i| names[i]).collect();
             expected.sort_unstable();
             let set = standard.findings.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1);
             let mut found: Vec<&str> = set.map(|(_, finding)| finding.id.as_str()).collect();

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use hengxin_core::document::{Fault, Faults, Span};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report, Severity};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents, Report,
+    Severity, SourceCode, SourceSpan, SpanContents,
+};
 
 /// A document with its faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +82,8 @@ impl FaultyFile {
                 .with_severity(Severity::Error)
                 .with_help(format!("expected {} (docs/standard-format.md §14, `{}`)", fault.expected, fault.check))
                 .with_labels([LabeledSpan::new(Some("here".to_owned()), span.start, span.end - span.start)]);
-            let report = Report::new(diagnostic).with_source_code(NamedSource::new(&self.file, self.text.clone()));
+            let source = Named { file: self.file.clone(), text: self.text.clone() };
+            let report = Report::new(diagnostic).with_source_code(source);
             if handler.render_report(&mut out, report.as_ref()).is_err() {
                 let _ = writeln!(out, "{}: {fault}", self.file);
             }
@@ -100,6 +104,32 @@ impl FaultyFile {
             end -= 1;
         }
         Span { start, end: end.max(start) }
+    }
+}
+
+/// A named text whose columns count characters; the plain string's count bytes, which a Chinese line shows wrongly.
+struct Named {
+    file: String,
+    text: String,
+}
+
+impl SourceCode for Named {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let inner = self.text.read_span(span, lines_before, lines_after)?;
+        let (line, column) = place(&self.text, inner.span().offset());
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.file.clone(),
+            inner.data(),
+            *inner.span(),
+            line - 1,
+            column - 1,
+            inner.line_count(),
+        )))
     }
 }
 

@@ -112,8 +112,8 @@ fn build(text: &str, places: &Places) -> Result<Option<Node>, Problem> {
     while let Some(event) = parser.next_event() {
         let (event, at) = event.map_err(|problem| {
             let start = places.byte(problem.marker().index());
-            let span = Span { start, end: (start + 1).min(places.len) };
-            (span, format!("text that is not YAML ({})", problem.info()), "valid YAML".to_owned())
+            let span = Span { start, end: places.byte(problem.marker().index() + 1) };
+            (span, format!("text that is not YAML ({})", problem.info()), expected_at(text, start, &open))
         })?;
         let span = Span { start: places.byte(at.start.index()), end: places.byte(at.end.index()) };
         let refuse = |what: &str| Err((span, what.to_owned(), "plain maps, lists and scalars".to_owned()));
@@ -166,6 +166,21 @@ fn build(text: &str, places: &Places) -> Result<Option<Node>, Problem> {
         }
     }
     Ok(root)
+}
+
+/// What was expected where the text stops being YAML. A bracket that is not closed is noticed lines later.
+fn expected_at(text: &str, at: usize, open: &[Open]) -> String {
+    let line = |byte: usize| text.get(..byte).unwrap_or_default().matches('\n').count() + 1;
+    let innermost = open.last().map(|collection| match collection {
+        Open::List(span, _) | Open::Map(span, _, _) => span.start,
+    });
+    let bracket = innermost.and_then(|start| Some((start, text.get(start..)?.chars().next()?)));
+    match bracket {
+        Some((start, bracket @ ('[' | '{'))) if line(start) < line(at) => {
+            format!("valid YAML; is the `{bracket}` of line {} closed?", line(start))
+        }
+        Some(_) | None => "valid YAML".to_owned(),
+    }
 }
 
 /// From the start of a collection to its end. A block ends where the next token begins; the space between is not its.

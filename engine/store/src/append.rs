@@ -126,11 +126,10 @@ fn ingested_before(connection: &Connection, batch: &Batch) -> Result<Option<Repo
     let report = statement
         .query_row((file.sha256, &file.layout, &batch.vocabulary), |row| {
             Ok(Report {
-                recorded_at: Moment(row.get(0)?),
                 duplicate: number(row.get(1)?),
                 quarantined: number(row.get(2)?),
                 already_ingested: true,
-                ..Report::default()
+                ..Report::at(Moment(row.get(0)?))
             })
         })
         .optional()?;
@@ -191,7 +190,7 @@ impl<'c> Appender<'c> {
                 "INSERT INTO relations (seq, subject, kind, related_subject, person) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?,
             identities: Identities::new(connection, moment)?,
-            report: Report { recorded_at: moment, ..Report::default() },
+            report: Report::at(moment),
             aside: Vec::new(),
         })
     }

@@ -72,7 +72,7 @@ pub enum Error {
     #[error("no space left for the ledger; nothing of this write was kept")]
     Full,
     /// Another process held the write lock too long.
-    #[error("the ledger is locked by another writer{}", waited(*.waited))]
+    #[error("the ledger is locked by another writer{}", how_long(*.waited))]
     Busy {
         /// How long it was waited for, when known.
         waited: Option<Duration>,
@@ -199,7 +199,7 @@ impl Error {
     }
 }
 
-fn waited(waited: Option<Duration>) -> String {
+fn how_long(waited: Option<Duration>) -> String {
     waited.map(|w| format!(", waited {:.1} s", w.as_secs_f64())).unwrap_or_default()
 }
 

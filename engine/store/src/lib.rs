@@ -1,1 +1,45 @@
-//! .
+//! The ledger: an append-only, bitemporal record of facts on SQLite.
+//!
+//! Every fact has two dates: when it occurred, and when it was recorded. Nothing is ever changed or removed; a
+//! correction, repair, objection or withdrawal is a further entry. What was known at any moment can be read again,
+//! and so every past result can be computed again.
+//!
+//! ```text
+//! drafts ─ Batch::prepare ▶ Batch ─ Recorder::append ▶ Report          (or Writer, for many small writes at once)
+//! Ledger::snapshot(known_at) ▶ Snapshot ─ credit_file ▶ OwnedFile ─ as_file ▶ core's CreditFile
+//! ```
+//!
+//! This crate knows what a record is (its key, its versions, the marks upon it) but not what it means: it applies
+//! rule 1 of `docs/standard-format.md` §3 and hands repairs, objections and dates to the kernel, which applies the
+//! others. It is the only crate that names SQL, and it does not know of files, requests or async code.
+//!
+//! Source of the rules: `docs/standard-format.md` §3.
+
+mod append;
+mod clock;
+mod deliveries;
+mod dictionary;
+mod encode;
+mod error;
+mod identity;
+mod ledger;
+mod name;
+mod protect;
+mod quarantine;
+mod recorder;
+mod resolve;
+mod results;
+mod schema;
+mod snapshot;
+mod submission;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, Fault, Result};
+pub use identity::{Conflict, ConflictKind};
+pub use ledger::{Ledger, Options};
+pub use protect::Protector;
+pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};
+pub use recorder::Recorder;
+pub use results::{EvaluationRecord, EvaluationRef, Recorded, Results, Stored, TierFilter, TierRecord};
+pub use snapshot::{OwnedFile, Snapshot};
+pub use submission::{Batch, FileStamp, Origin, Rejected, Report, Submission, SubmittedRow};

@@ -11,9 +11,9 @@ pub(crate) fn normalise(name: &str) -> String {
                 // Full-width forms lie at a fixed distance from ASCII.
                 char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c)
             }
-            '〔' | '【' | '［' => '(',
-            '〕' | '】' | '］' => ')',
-            '·' | '•' | '・' => '·',
+            '〔' | '【' => '(',
+            '〕' | '】' => ')',
+            '•' | '・' => '·',
             c => c,
         })
         .map(|c| c.to_ascii_uppercase())

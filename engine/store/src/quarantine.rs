@@ -123,7 +123,8 @@ pub(crate) fn event(connection: &Connection, moment: Moment, entry: u64, status:
 }
 
 impl Snapshot {
-    /// Quarantined rows after the one with id `after`, at most `limit`, in the order they were set aside.
+    /// Quarantined rows after the one with id `after`, at most `limit`, in the order they were set aside. Rows are
+    /// those set aside by the moment of the snapshot, their status is the present one.
     ///
     /// # Errors
     /// [`Error::Corrupt`] and engine failures.
@@ -136,7 +137,7 @@ impl Snapshot {
         let mut statement = self.connection().prepare_cached(
             "SELECT id, source, line, recorded_at, code, cells, reasons,
                     (SELECT status FROM quarantine_events
-                     WHERE entry = quarantine.id AND recorded_at <= ?2 ORDER BY id LIMIT 1) AS status
+                     WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
              FROM quarantine WHERE id > ?1 AND recorded_at <= ?2 AND (?3 OR status IS NULL) ORDER BY id LIMIT ?4",
         )?;
         let after = after.map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));

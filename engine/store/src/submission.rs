@@ -58,7 +58,7 @@ pub struct FileStamp {
 }
 
 /// What became of the rows of one batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The moment the rows were recorded at; for a file ingested before, that moment.
     pub recorded_at: Moment,
@@ -76,6 +76,22 @@ pub struct Report {
     pub conflicts: u64,
     /// The same file was ingested before, under the same vocabulary: nothing was recorded now.
     pub already_ingested: bool,
+}
+
+impl Report {
+    /// A report that counts nothing yet.
+    pub(crate) fn at(moment: Moment) -> Report {
+        Report {
+            recorded_at: moment,
+            accepted: 0,
+            duplicate: 0,
+            corrected: 0,
+            quarantined: 0,
+            quarantine: Vec::new(),
+            conflicts: 0,
+            already_ingested: false,
+        }
+    }
 }
 
 /// Rows encoded and sorted, ready to be recorded. Holds about 0.5 KB a row.

@@ -116,7 +116,8 @@ fn child_max(child: &Node) -> Number {
         None => inner.iter().map(child_max).collect(),
         Some(weights) => inner.iter().zip(weights).map(|(c, w)| child_max(c) * w).collect(),
     };
-    sum(&maxima)
+    // Unweighted maxima have at most four places already: only a weighted one is cut.
+    round(&sum(&maxima), 4, "down")
 }
 
 /// The weights of a group's children, when they have some.

@@ -264,13 +264,16 @@ fn number_unit(node: &Node, selection: &Selection, scope: &mut Scope<'_>) -> Opt
     Some(first)
 }
 
+/// Where each code of a selection keeps an attribute.
+type Positions = Vec<(crate::vocabulary::CodeId, usize)>;
+
 /// The single-valued enumerated attribute `name` of every code of a selection: its positions, and its value names
 /// when all codes agree on them.
 fn enumeration(
     node: &Node,
     selection: &Selection,
     scope: &mut Scope<'_>,
-) -> Option<(Vec<(crate::vocabulary::CodeId, usize)>, Vec<String>)> {
+) -> Option<(Positions, Vec<String>)> {
     let name = crate::document::text(node, &mut scope.faults)?;
     let mut positions = Vec::new();
     let mut values: Option<Vec<String>> = None;

@@ -210,10 +210,20 @@ fn exact(points: Points, repeat: Share, decay: Share) -> Option<Points> {
     (product % whole == 0).then(|| Points::from_ten_thousandths(crate::number::saturate(product / whole)))
 }
 
+/// The points of an event without the value that is looked at.
+#[derive(Clone, Copy)]
+enum Otherwise {
+    Stated(Points),
+    Absent,
+}
+
 fn parse_each(node: &Node, slot: Slot, scope: &mut Scope<'_>) -> Option<Each> {
     let mut fields = Fields::open(node, "points of an event", &mut scope.faults)?;
     let by = fields.take_text("by", &mut scope.faults);
-    let otherwise = fields.take("otherwise").map(|n| document::points(n, &mut scope.faults));
+    let otherwise = match fields.take("otherwise") {
+        Some(node) => Otherwise::Stated(document::points(node, &mut scope.faults)?),
+        None => Otherwise::Absent,
+    };
     let points = fields.take("points");
     let rows = fields.take("bands");
     fields.finish(&mut scope.faults);
@@ -232,7 +242,7 @@ fn parse_each(node: &Node, slot: Slot, scope: &mut Scope<'_>) -> Option<Each> {
 fn parse_amounts(
     node: &Node,
     rows: &Node,
-    otherwise: Option<Option<Points>>,
+    otherwise: Otherwise,
     slot: Slot,
     scope: &mut Scope<'_>,
 ) -> Option<Each> {
@@ -273,7 +283,7 @@ fn parse_attribute(
     node: &Node,
     name: &str,
     points: &Node,
-    otherwise: Option<Option<Points>>,
+    otherwise: Otherwise,
     slot: Slot,
     scope: &mut Scope<'_>,
 ) -> Option<Each> {
@@ -298,17 +308,14 @@ fn parse_attribute(
         let names: Vec<&str> = field.values().iter().map(|v| v.id.as_str()).collect();
         let mut table: Vec<Option<Points>> = vec![None; names.len()];
         for (key, value) in entries {
-            match names.iter().position(|n| *n == key.text) {
-                Some(i) => table[i] = document::points(value, &mut scope.faults),
-                None => {
-                    let near = document::nearest(&key.text, &names).map(|n| format!("; did you mean `{n}`?"));
-                    scope.faults.push(
-                        key.span,
-                        Check::UnknownName,
-                        format!("`{}`", key.text),
-                        format!("a value of `{}.{name}`{}", code.id, near.unwrap_or_default()),
-                    );
-                }
+            if let Some(i) = names.iter().position(|n| *n == key.text) { table[i] = document::points(value, &mut scope.faults) } else {
+                let near = document::nearest(&key.text, &names).map(|n| format!("; did you mean `{n}`?"));
+                scope.faults.push(
+                    key.span,
+                    Check::UnknownName,
+                    format!("`{}`", key.text),
+                    format!("a value of `{}.{name}`{}", code.id, near.unwrap_or_default()),
+                );
             }
         }
         complete &= table.iter().all(Option::is_some);
@@ -326,14 +333,14 @@ fn parse_attribute(
 
 fn otherwise_or_required(
     node: &Node,
-    otherwise: Option<Option<Points>>,
+    otherwise: Otherwise,
     required: bool,
     scope: &mut Scope<'_>,
 ) -> Option<Points> {
     match otherwise {
-        Some(points) => points,
-        None if required => Some(Points::ZERO),
-        None => {
+        Otherwise::Stated(points) => Some(points),
+        Otherwise::Absent if required => Some(Points::ZERO),
+        Otherwise::Absent => {
             let expected = "`otherwise`: some events may lack the value, or have one that is not listed";
             scope.faults.node(node, Check::MissingKey, expected);
             None

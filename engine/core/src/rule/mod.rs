@@ -68,8 +68,10 @@ impl Direction {
             (Direction::Flat, direction) | (direction, Direction::Flat) => direction,
             (Direction::Rising, Direction::Rising) => Direction::Rising,
             (Direction::Falling, Direction::Falling) => Direction::Falling,
-            (Direction::Mixed, _) | (_, Direction::Mixed) => Direction::Mixed,
-            (Direction::Rising, Direction::Falling) | (Direction::Falling, Direction::Rising) => Direction::Mixed,
+            (Direction::Mixed, _)
+            | (_, Direction::Mixed)
+            | (Direction::Rising, Direction::Falling)
+            | (Direction::Falling, Direction::Rising) => Direction::Mixed,
         }
     }
 }
@@ -166,8 +168,8 @@ fn extremes(points: impl Iterator<Item = Points> + Clone) -> (Points, Points) {
 fn floor_and_cap(fields: &mut Fields<'_>, scope: &mut Scope<'_>) -> (Option<Points>, Option<Points>) {
     let floor = fields.take("floor").and_then(|n| crate::document::points(n, &mut scope.faults));
     let cap = fields.take("cap").and_then(|n| crate::document::points(n, &mut scope.faults));
-    if let (Some(floor), Some(cap)) = (floor, cap) {
-        if floor > cap {
+    if let (Some(floor), Some(cap)) = (floor, cap)
+        && floor > cap {
             scope.faults.push(
                 fields.node().span,
                 Check::FloorAboveCap,
@@ -175,7 +177,6 @@ fn floor_and_cap(fields: &mut Fields<'_>, scope: &mut Scope<'_>) -> (Option<Poin
                 "a floor no higher than the cap",
             );
         }
-    }
     (floor, cap)
 }
 

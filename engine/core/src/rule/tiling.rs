@@ -66,8 +66,8 @@ pub(crate) fn check(
         }
     }
     if let (Some((first, bounds)), Some((last, end))) = (rows.first(), rows.last()) {
-        if let Some(from) = bounds.from {
-            if least.is_none_or(|least| from > least) {
+        if let Some(from) = bounds.from
+            && least.is_none_or(|least| from > least) {
                 let least = least.map_or("the least value".to_owned(), &show);
                 faults.push(
                     first.span,
@@ -76,9 +76,8 @@ pub(crate) fn check(
                     format!("the first row to begin at {least}, or without `from`"),
                 );
             }
-        }
-        if let Some(to) = end.to {
-            if most.is_none_or(|most| to <= most) {
+        if let Some(to) = end.to
+            && most.is_none_or(|most| to <= most) {
                 faults.push(
                     last.span,
                     Check::BandsGap,
@@ -86,7 +85,6 @@ pub(crate) fn check(
                     "the last row without `to`",
                 );
             }
-        }
     } else {
         faults.node(node, Check::WrongShape, "at least one row");
     }

@@ -3,46 +3,20 @@
 //! Each `tests/bad/NAME.yaml` is a document, each folder a catalogue; `NAME.expected` is its whole report.
 //! `HENGXIN_BLESS=1` writes the reports anew: read the difference before it is kept.
 
+
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::{VOCABULARY, check_document};
 use hengxin_core::document::{Check, Faults};
-use hengxin_core::scope::{Peer, Peers};
-use hengxin_core::standard::Standard;
-use hengxin_core::tier::TierPolicy;
-use hengxin_core::vocabulary::Vocabulary;
+use hengxin_standard::Catalogue;
 use hengxin_standard::catalogue::{LoadError, SourceFile};
 use hengxin_standard::report::FaultyFile;
-use hengxin_standard::{Catalogue, parse_document};
-
-const VOCABULARY: &str = include_str!("data/vocabulary.yaml");
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad")
-}
-
-/// The standards that single documents may read.
-fn peers() -> Peers {
-    let first = "2020-01-01".parse().expect("a date");
-    Peers(vec![Peer {
-        id: "public-credit".to_owned(),
-        edition: "1".to_owned(),
-        effective: (first, hengxin_core::date::Date::FOREVER),
-        scheme: "example".to_owned(),
-        grades: vec!["A".to_owned(), "B".to_owned()],
-        findings: vec!["serious-list".to_owned()],
-        scored: true,
-    }])
-}
-
-fn check_document(text: &str) -> Result<(), Faults> {
-    let vocabulary = Vocabulary::parse(&parse_document(VOCABULARY)?)?;
-    let node = parse_document(text)?;
-    if node.child("policy").is_some() {
-        return TierPolicy::parse(&node, &peers()).map(|_| ());
-    }
-    Standard::parse(&node, &vocabulary, &peers()).map(|_| ())
 }
 
 fn check_folder(folder: &Path) -> Vec<FaultyFile> {
@@ -122,7 +96,7 @@ fn every_check_has_a_document_named_after_it_that_it_refuses() {
 
 #[test]
 fn every_check_is_documented() {
-    let page = include_str!("../../../docs/standard-format.md");
+    let page = include_str!("../../../../docs/standard-format.md");
     let section = page.split("## 14").last().expect("the section on checks");
     let documented: BTreeSet<&str> =
         section.lines().filter_map(|l| l.strip_prefix("| `")?.split_once(" |")).flat_map(|(ids, _)| ids.split('`')).collect();
@@ -136,7 +110,7 @@ fn bytes_that_are_no_text_are_a_fault_of_their_file() {
     let folder = std::env::temp_dir().join(format!("hengxin-bytes-{}", std::process::id()));
     fs::create_dir_all(folder.join("example")).expect("a folder");
     fs::write(folder.join("vocabulary.yaml"), VOCABULARY).expect("written");
-    fs::write(folder.join("example/1.yaml"), b"standard: example\ntitle: \xca\xbe\xc0\xfd\n").expect("written");
+    fs::write(folder.join("example/1.yaml"), b"standard: example\ntitle: \xd6\xd0\xb9\xfa\n").expect("written");
     let loaded = Catalogue::load(&folder);
     fs::remove_dir_all(&folder).expect("removed");
     let Err(LoadError::Faults(faulty)) = loaded else { panic!("refused") };
@@ -162,8 +136,7 @@ unknown-name
    ·            ──┬─
    ·              ╰── here
    ╰────
-  help: expected a word of the list (docs/standard-format.md §14, `unknown-
-        name`)
+  help: expected a word of the list (docs/standard-format.md §14, `unknown-name`)
 ";
     let found = file.fancy(false);
     assert_eq!(found.trim(), expected.trim(), "{found}");

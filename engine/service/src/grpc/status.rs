@@ -1,0 +1,130 @@
+//! From a [`Problem`] to a gRPC status with machine-readable details: the reason, the fields, when to retry.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hengxin_standard::NoEdition;
+use hengxin_store::Error as LedgerError;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::problem::Problem;
+
+/// The domain of every `ErrorInfo` of this service.
+pub const DOMAIN: &str = "hengxin";
+
+/// Longer lists of violations are cut; the message says how many there are. Statuses travel in headers.
+const LISTED: usize = 40;
+/// Longer texts are cut, for the same reason.
+const LONGEST: usize = 300;
+
+/// A status with a reason and nothing else.
+pub(super) fn refuse(code: Code, reason: &str, message: &str) -> Status {
+    Status::with_error_details(code, shorten(message), ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
+}
+
+/// Code and reason of a problem.
+pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
+    match problem {
+        Problem::Invalid(..) => (Code::InvalidArgument, "INVALID_REQUEST"),
+        Problem::UnknownEnterprise { .. } => (Code::NotFound, "ENTERPRISE_NOT_FOUND"),
+        Problem::UnknownEvaluation { .. } => (Code::NotFound, "EVALUATION_NOT_FOUND"),
+        Problem::NoEdition(NoEdition::Unknown { what: "field", .. }) => (Code::NotFound, "FIELD_NOT_FOUND"),
+        Problem::NoEdition(NoEdition::Unknown { .. }) => (Code::NotFound, "STANDARD_NOT_FOUND"),
+        Problem::NoEdition(NoEdition::UnknownEdition { .. }) => (Code::NotFound, "EDITION_NOT_FOUND"),
+        Problem::NoEdition(NoEdition::Expired { .. }) => (Code::FailedPrecondition, "STANDARD_EXPIRED"),
+        Problem::NoEdition(NoEdition::NotYet { .. }) => (Code::FailedPrecondition, "STANDARD_NOT_YET_IN_FORCE"),
+        Problem::Ledger(error) => classify_ledger(error),
+        Problem::Damaged { .. } => (Code::DataLoss, "LEDGER_DAMAGED"),
+        Problem::Overloaded { .. } => (Code::Unavailable, "OVERLOADED"),
+        Problem::Defect => (Code::Internal, "DEFECT"),
+    }
+}
+
+fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
+    match error {
+        LedgerError::RequestReused { .. } => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
+        LedgerError::RequestForm { .. } => (Code::InvalidArgument, "INVALID_REQUEST"),
+        LedgerError::UnknownSubject { .. } => (Code::NotFound, "ENTERPRISE_NOT_FOUND"),
+        LedgerError::UnknownQuarantine { .. } => (Code::NotFound, "QUARANTINE_NOT_FOUND"),
+        LedgerError::TooManyRelated { .. } => (Code::FailedPrecondition, "TOO_MANY_RELATED"),
+        LedgerError::Busy { .. } => (Code::Unavailable, "LEDGER_BUSY"),
+        LedgerError::Overloaded { .. } => (Code::Unavailable, "OVERLOADED"),
+        LedgerError::Stopped => (Code::Unavailable, "STOPPING"),
+        LedgerError::Full => (Code::ResourceExhausted, "DISK_FULL"),
+        LedgerError::Corrupt { .. } => (Code::DataLoss, "LEDGER_DAMAGED"),
+        LedgerError::ReadOnly => (Code::FailedPrecondition, "LEDGER_READ_ONLY"),
+        LedgerError::Missing { .. }
+        | LedgerError::Exists { .. }
+        | LedgerError::Foreign { .. }
+        | LedgerError::Newer { .. }
+        | LedgerError::Older { .. }
+        | LedgerError::KeyMissing { .. }
+        | LedgerError::KeyWrong { .. }
+        | LedgerError::Vocabulary { .. } => (Code::FailedPrecondition, "LEDGER_UNUSABLE"),
+        LedgerError::Io { .. } | LedgerError::Engine(_) => (Code::Internal, "LEDGER_FAILED"),
+    }
+}
+
+/// The status of a problem.
+pub(super) fn status(problem: &Problem) -> Status {
+    let (code, reason) = classify(problem);
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata(problem));
+    match problem {
+        Problem::Invalid(violations, _) => {
+            for violation in violations.iter().take(LISTED) {
+                details.add_bad_request_violation(shorten(&violation.field), shorten(&violation.description));
+            }
+        }
+        Problem::NoEdition(NoEdition::Expired { id, .. } | NoEdition::NotYet { id, .. }) => {
+            details.set_precondition_failure(vec![]);
+            details.add_precondition_failure_violation(
+                reason,
+                format!("standards/{id}"),
+                shorten(&problem.to_string()),
+            );
+        }
+        Problem::Ledger(LedgerError::RequestForm { .. } | LedgerError::RequestReused { .. }) => {
+            details.add_bad_request_violation("request_id", shorten(&problem.to_string()));
+        }
+        Problem::UnknownEnterprise { .. }
+        | Problem::UnknownEvaluation { .. }
+        | Problem::NoEdition(_)
+        | Problem::Ledger(_)
+        | Problem::Damaged { .. }
+        | Problem::Overloaded { .. }
+        | Problem::Defect => {}
+    }
+    if code == Code::Unavailable {
+        details.set_retry_info(Some(Duration::from_millis(500)));
+    }
+    if matches!(code, Code::DataLoss | Code::Internal | Code::ResourceExhausted) {
+        tracing::error!(target: "hengxin::ledger", reason, "a request failed: {problem}");
+    }
+    // Paths and messages of the machine are for the operator's log, not for the caller.
+    let message = match problem {
+        Problem::Ledger(LedgerError::Io { .. } | LedgerError::Engine(_)) => "the ledger failed".to_owned(),
+        other => other.to_string(),
+    };
+    Status::with_error_details(code, shorten(&message), details)
+}
+
+/// One entry at most: an error, too, has one encoding.
+fn metadata(problem: &Problem) -> HashMap<String, String> {
+    let entry = match problem {
+        Problem::NoEdition(NoEdition::Expired { last, .. }) => Some(("last_day", last.to_string())),
+        Problem::NoEdition(NoEdition::NotYet { first, .. }) => Some(("first_day", first.to_string())),
+        Problem::NoEdition(NoEdition::Unknown { known, .. } | NoEdition::UnknownEdition { known, .. }) => {
+            Some(("known", known.join(",")))
+        }
+        _ => None,
+    };
+    entry.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST - 1).chain("…".chars()).collect()
+}

@@ -1,0 +1,79 @@
+//! Why a use case gives no answer: one enum, told apart by who has to act. The gRPC status follows from it.
+
+use hengxin_core::uscc::Uscc;
+use hengxin_standard::NoEdition;
+use hengxin_store::Error as LedgerError;
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field in the request, such as `enterprise` or `facts[3].decided_on`.
+    pub field: String,
+    /// What was found and what was expected.
+    pub description: String,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Problem {
+    /// The request itself is wrong: everything that is, at once.
+    #[error("{}", summary(.0, *.1))]
+    Invalid(Vec<Violation>, usize),
+    /// Nothing was known of the enterprise at the moment asked about.
+    #[error("enterprise `{code}` is not in the ledger, expected one with at least one fact recorded by then")]
+    UnknownEnterprise {
+        /// The code.
+        code: Uscc,
+    },
+    /// No such stored evaluation.
+    #[error("no stored evaluation `{name}`")]
+    UnknownEvaluation {
+        /// The name asked for.
+        name: String,
+    },
+    /// No edition of the standard or policy answers.
+    #[error(transparent)]
+    NoEdition(#[from] NoEdition),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A stored result does not fit what it claims to be.
+    #[error("{detail}; restore the ledger from a backup")]
+    Damaged {
+        /// What was found.
+        detail: String,
+    },
+    /// Too many requests wait for the ledger.
+    #[error("{waiting} requests are waiting for the ledger already, expected fewer: try again later")]
+    Overloaded {
+        /// How many.
+        waiting: usize,
+    },
+    /// A defect of this program.
+    #[error("the request could not be finished because of a defect in the engine")]
+    Defect,
+}
+
+impl Problem {
+    /// A single violation.
+    pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Problem {
+        Problem::Invalid(vec![Violation { field: field.into(), description: description.into() }], 1)
+    }
+
+    /// Several violations, of which the first are listed.
+    pub fn violations(violations: Vec<Violation>) -> Problem {
+        let all = violations.len();
+        Problem::Invalid(violations, all)
+    }
+}
+
+fn summary(violations: &[Violation], all: usize) -> String {
+    match violations {
+        [] => "the request is not valid".to_owned(),
+        [one] if all == 1 => format!("{}: {}", one.field, one.description),
+        [first, ..] => format!("{}: {} (and {} more)", first.field, first.description, all.saturating_sub(1)),
+    }
+}
+
+/// What an answer gives or why there is none.
+pub type Answer<T> = std::result::Result<T, Problem>;
