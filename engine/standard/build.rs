@@ -28,7 +28,7 @@ fn walk(at: &Path, below: &str, files: &mut Vec<(String, PathBuf)>) -> io::Resul
         let name = format!("{below}{name}");
         if path.is_dir() {
             walk(&path, &format!("{name}/"), files)?;
-        } else if name.ends_with(".yaml") || name == "editions.lock" {
+        } else if path.extension().is_some_and(|e| e == "yaml") || name == "editions.lock" {
             files.push((name, path));
         }
     }

@@ -3,9 +3,12 @@
 //! Exit codes: 0 done, 1 failed (the system or the data folder), 2 bad input (arguments, files, codes, documents).
 
 mod codes;
+mod data;
 mod district;
 mod failure;
+mod ingest;
 mod output;
+mod score;
 mod standards;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -33,6 +36,14 @@ enum Command {
     Uscc(codes::Arguments),
     /// Check, list, show or pin evaluation standards.
     Standards(standards::Arguments),
+    /// Read files of records into the ledger.
+    Ingest(ingest::Arguments),
+    /// Score one enterprise by one standard.
+    Score(score::Arguments),
+    /// Score one enterprise and tell every reason.
+    Explain(score::Arguments),
+    /// The supervision tier of one enterprise in one field, and what follows.
+    Tier(score::TierArguments),
     /// Write a synthetic district: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Print a completion script for a shell.
@@ -47,6 +58,10 @@ fn main() -> std::process::ExitCode {
     let done = match arguments.command {
         Command::Uscc(arguments) => codes::run(&arguments),
         Command::Standards(arguments) => standards::run(&arguments),
+        Command::Ingest(arguments) => ingest::run(&arguments),
+        Command::Score(arguments) => score::run(&arguments),
+        Command::Explain(arguments) => score::explain(&arguments),
+        Command::Tier(arguments) => score::tier(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut self::Arguments::command(), "hengxin", &mut std::io::stdout());

@@ -5,8 +5,8 @@
 use hengxin_core::date::Date;
 use hengxin_core::document::{self, Check, Faults, Fields, Node, Value};
 use hengxin_core::fact::{
-    Class, Classes, CreditFile, Deliveries, Delivery, Dossier, FactColumns, FactId, FactRow, NO_NUMBER, NO_REFERENCE,
-    Registration, Related,
+    Class, Classes, CreditFile, Deliveries, Delivery, Dossier, FactColumns, FactId, FactRow, NO_NUMBER,
+    NO_REFERENCE, Registration, Related,
 };
 use hengxin_core::kernel::{Evaluation, Outcome, Workbench, evaluate};
 use hengxin_core::number::{Points, parse_decimal};
@@ -66,7 +66,12 @@ struct Writer<'v> {
     next: u64,
 }
 
-fn run_case(node: &Node, edition: &Edition, catalogue: &Catalogue, faults: &mut Faults) -> Option<CaseResult> {
+fn run_case(
+    node: &Node,
+    edition: &Edition,
+    catalogue: &Catalogue,
+    faults: &mut Faults,
+) -> Option<CaseResult> {
     let standard = &edition.standard;
     let vocabulary = &catalogue.vocabulary;
     let before = faults.len();
@@ -76,10 +81,14 @@ fn run_case(node: &Node, edition: &Edition, catalogue: &Catalogue, faults: &mut 
     let as_of_node = f.need("as_of", faults);
     let as_of = as_of_node.and_then(|n| document::date(n, faults));
     let (first, last) = standard.effective;
-    if let (Some(node), Some(as_of)) = (as_of_node, as_of) {
-        if as_of < first || as_of > last {
-            faults.node(node, Check::OutOfRange, format!("a day on which the edition is in force, {first} to {last}"));
-        }
+    if let (Some(node), Some(as_of)) = (as_of_node, as_of)
+        && (as_of < first || as_of > last)
+    {
+        faults.node(
+            node,
+            Check::OutOfRange,
+            format!("a day on which the edition is in force, {first} to {last}"),
+        );
     }
     let kinds: Vec<&str> = SubjectKind::ALL.iter().map(|k| k.as_str()).collect();
     let kind = match f.take("kind") {
@@ -146,10 +155,10 @@ fn run_case(node: &Node, edition: &Edition, catalogue: &Catalogue, faults: &mut 
     let mut story = Explanation::default();
     let evaluation = evaluate(&mut bench, &writer.classes, &dossier, &mut story);
     let mut failures = compare(expect, &evaluation, &bench, standard, faults);
-    if let Some(score) = evaluation.outcome.score() {
-        if story.total() != score {
-            failures.push(format!("the explanation adds up to {}, the score is {score}", story.total()));
-        }
+    if let Some(score) = evaluation.outcome.score()
+        && story.total() != score
+    {
+        failures.push(format!("the explanation adds up to {}, the score is {score}", story.total()));
     }
     Some(CaseResult { name: name.to_owned(), failures })
 }
@@ -184,8 +193,10 @@ impl Writer<'_> {
             None => Date::BEFORE_ALL,
         };
         let mut named = |key: &'static str, faults: &mut Faults| {
-            let values: Vec<&str> =
-                code.field(key).map(|(_, f)| f.values().iter().map(|v| v.id.as_str()).collect()).unwrap_or_default();
+            let values: Vec<&str> = code
+                .field(key)
+                .map(|(_, f)| f.values().iter().map(|v| v.id.as_str()).collect())
+                .unwrap_or_default();
             let index = document::name(f.take(key)?, "a value of the vocabulary", &values, faults)?;
             u16::try_from(index).ok()
         };
@@ -197,7 +208,17 @@ impl Writer<'_> {
         let industry = f.take("industry").and_then(|n| parsed(n, faults));
         let capital = f.take("capital").and_then(|n| document::decimal(n, 2, 1_000_000_000_000, faults));
         f.finish(faults);
-        Some(Registration { fact, since, established_on, legal_form, size, status, region, industry, capital })
+        Some(Registration {
+            fact,
+            since,
+            established_on,
+            legal_form,
+            size,
+            status,
+            region,
+            industry,
+            capital,
+        })
     }
 
     fn fact(&mut self, node: &Node, faults: &mut Faults) -> Option<FactRow> {
@@ -334,7 +355,12 @@ fn class_values(node: &Node, code: &Code, faults: &mut Faults) -> Option<Vec<u64
 fn all_delivered(vocabulary: &Vocabulary) -> Deliveries {
     let all = (0..vocabulary.registers.len()).filter_map(|i| u16::try_from(i).ok());
     Deliveries::new(
-        all.map(|i| Delivery { register: RegisterId(i), region: RegionCode::NATIONAL, through: Date::FOREVER }).collect(),
+        all.map(|i| Delivery {
+            register: RegisterId(i),
+            region: RegionCode::NATIONAL,
+            through: Date::FOREVER,
+        })
+        .collect(),
     )
 }
 
@@ -351,7 +377,13 @@ fn delivered(node: &Node, vocabulary: &Vocabulary, faults: &mut Faults) -> Deliv
 }
 
 /// The stated result of a standard that this one reads.
-fn given(node: &Node, id: &str, as_of: Date, catalogue: &Catalogue, faults: &mut Faults) -> Option<NestedResult> {
+fn given(
+    node: &Node,
+    id: &str,
+    as_of: Date,
+    catalogue: &Catalogue,
+    faults: &mut Faults,
+) -> Option<NestedResult> {
     let mut f = Fields::open(node, "a result", faults)?;
     let score = f.take("score").and_then(|n| document::points(n, faults));
     let grade = f.take("grade").filter(|n| n.text() != Some("none"));
@@ -446,7 +478,12 @@ fn compare(
         for (key, value) in entries {
             let place = standard.indicators.iter().position(|i| i.id == key.text);
             let Some(place) = place else {
-                faults.push(key.span, Check::UnknownName, format!("`{}`", key.text), "an indicator of the standard");
+                faults.push(
+                    key.span,
+                    Check::UnknownName,
+                    format!("`{}`", key.text),
+                    "an indicator of the standard",
+                );
                 continue;
             };
             let found = bench.indicators().get(place).and_then(|r| r.points);

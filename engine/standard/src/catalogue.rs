@@ -13,8 +13,13 @@ use hengxin_core::tier::TierPolicy;
 use hengxin_core::vocabulary::Vocabulary;
 use sha2::{Digest as _, Sha256};
 
+use crate::folder::{self, SourceFile, is_document};
 use crate::lock::{Lock, LockError, hex, parts, sha256_hex};
 use crate::report::FaultyFile;
+use crate::together::{
+    check_lock, check_overlap, check_path, check_policy_overlap, check_present, check_vocabulary,
+    pinned_name, ring,
+};
 use crate::yaml::parse_document;
 
 /// A checked edition of a standard.
@@ -120,9 +125,6 @@ pub enum LoadError {
     Lock(#[from] LockError),
 }
 
-/// A file of the folder: path below it, and text.
-pub type SourceFile = (String, String);
-
 /// Every edition, checked together.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
@@ -134,16 +136,13 @@ pub struct Catalogue {
     policies: BTreeMap<String, Vec<PolicyEdition>>,
 }
 
-/// The files of `standards/` as they were when the program was built.
-const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
-
 impl Catalogue {
     /// The standards the program was built with.
     ///
     /// # Errors
     /// All their faults; a test of this crate holds that there are none.
     pub fn shipped() -> Result<Catalogue, LoadError> {
-        Catalogue::from_files(shipped_files())
+        Catalogue::from_files(folder::shipped())
     }
 
     /// Reads and checks a folder.
@@ -151,14 +150,14 @@ impl Catalogue {
     /// # Errors
     /// When a file cannot be read, or with all faults of all files.
     pub fn load(folder: &Path) -> Result<Catalogue, LoadError> {
-        let (files, mut faulty) = read_folder(folder)?;
+        let (files, mut refused) = folder::read(folder)?;
         match Catalogue::from_files(files) {
-            Ok(catalogue) if faulty.is_empty() => Ok(catalogue),
-            Ok(_) => Err(LoadError::Faults(faulty)),
+            Ok(catalogue) if refused.is_empty() => Ok(catalogue),
+            Ok(_) => Err(LoadError::Faults(refused)),
             Err(LoadError::Faults(found)) => {
-                faulty.extend(found);
-                faulty.sort_by(|a, b| a.file.cmp(&b.file));
-                Err(LoadError::Faults(faulty))
+                refused.extend(found);
+                refused.sort_by(|a, b| a.file.cmp(&b.file));
+                Err(LoadError::Faults(refused))
             }
             Err(other) => Err(other),
         }
@@ -168,10 +167,11 @@ impl Catalogue {
     ///
     /// # Errors
     /// All faults of all files.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they have just read")]
     pub fn from_files(files: Vec<SourceFile>) -> Result<Catalogue, LoadError> {
-        let mut faulty: Vec<FaultyFile> = Vec::new();
+        let mut refused: Vec<FaultyFile> = Vec::new();
         let mut fail = |file: &str, text: &str, faults: Faults| {
-            faulty.push(FaultyFile { file: file.to_owned(), text: text.to_owned(), faults });
+            refused.push(FaultyFile { file: file.to_owned(), text: text.to_owned(), faults });
         };
         let lock = match files.iter().find(|(path, _)| path == "editions.lock") {
             Some((_, text)) => Lock::parse(text)?,
@@ -198,15 +198,24 @@ impl Catalogue {
             }
         }
         let Some(vocabulary) = vocabulary else {
-            if faulty.is_empty() {
+            if refused.is_empty() {
                 let mut faults = Faults::default();
-                faults.push(Span::default(), Check::MissingKey, "no `vocabulary.yaml`", "one beside the standards");
-                faulty.push(FaultyFile { file: "vocabulary.yaml".to_owned(), text: String::new(), faults });
+                faults.push(
+                    Span::default(),
+                    Check::MissingKey,
+                    "no `vocabulary.yaml`",
+                    "one beside the standards",
+                );
+                refused.push(FaultyFile { file: "vocabulary.yaml".to_owned(), text: String::new(), faults });
             }
-            return Err(LoadError::Faults(faulty));
+            return Err(LoadError::Faults(refused));
         };
         let peers = Peers(
-            nodes.iter().filter(|(file, _)| !is_policy(&file.0)).filter_map(|(_, n)| Standard::head(n)).collect(),
+            nodes
+                .iter()
+                .filter(|(file, _)| !is_policy(&file.0))
+                .filter_map(|(_, n)| Standard::head(n))
+                .collect(),
         );
         let mut standards: BTreeMap<String, Vec<Edition>> = BTreeMap::new();
         let mut policies: BTreeMap<String, Vec<PolicyEdition>> = BTreeMap::new();
@@ -273,17 +282,17 @@ impl Catalogue {
                 fail(path, text, faults);
             }
         }
-        if !faulty.is_empty() {
+        if !refused.is_empty() {
             // Files of one folder in the order of their names, whatever found the fault.
-            faulty.sort_by(|a, b| a.file.cmp(&b.file));
-            faulty.dedup_by(|later, first| {
+            refused.sort_by(|a, b| a.file.cmp(&b.file));
+            refused.dedup_by(|later, first| {
                 let same = later.file == first.file;
                 if same {
                     first.faults.0.append(&mut later.faults.0);
                 }
                 same
             });
-            return Err(LoadError::Faults(faulty));
+            return Err(LoadError::Faults(refused));
         }
         for editions in standards.values_mut() {
             editions.sort_by_key(|e| e.standard.effective);
@@ -314,7 +323,11 @@ impl Catalogue {
             lock.add(&edition.standard.id, &edition.standard.edition, &edition.file_digest)?;
         }
         for edition in self.policies() {
-            lock.add(&format!("policies/{}", edition.policy.field), &edition.policy.edition, &edition.digest)?;
+            lock.add(
+                &format!("policies/{}", edition.policy.field),
+                &edition.policy.edition,
+                &edition.digest,
+            )?;
         }
         for part in parts(&self.vocabulary) {
             let n = part.items.len();
@@ -345,7 +358,8 @@ impl Catalogue {
     /// # Errors
     /// When there is none: it never falls back to another.
     pub fn standard(&self, id: &str, as_of: Date) -> Result<&Edition, NoEdition> {
-        let editions = self.standards.get(id).ok_or_else(|| unknown("standard", id, self.standards.keys()))?;
+        let editions =
+            self.standards.get(id).ok_or_else(|| unknown("standard", id, self.standards.keys()))?;
         in_force(id, editions, as_of, |e| (e.standard.effective, &e.standard.edition))
     }
 
@@ -354,7 +368,8 @@ impl Catalogue {
     /// # Errors
     /// When the standard or the edition does not exist.
     pub fn pinned(&self, id: &str, edition: &str) -> Result<&Edition, NoEdition> {
-        let editions = self.standards.get(id).ok_or_else(|| unknown("standard", id, self.standards.keys()))?;
+        let editions =
+            self.standards.get(id).ok_or_else(|| unknown("standard", id, self.standards.keys()))?;
         editions.iter().find(|e| e.standard.edition == edition).ok_or_else(|| NoEdition::UnknownEdition {
             id: id.to_owned(),
             edition: edition.to_owned(),
@@ -367,7 +382,8 @@ impl Catalogue {
     /// # Errors
     /// When there is none.
     pub fn policy(&self, field: &str, as_of: Date) -> Result<&PolicyEdition, NoEdition> {
-        let editions = self.policies.get(field).ok_or_else(|| unknown("field", field, self.policies.keys()))?;
+        let editions =
+            self.policies.get(field).ok_or_else(|| unknown("field", field, self.policies.keys()))?;
         in_force(field, editions, as_of, |e| (e.policy.effective, &e.policy.edition))
     }
 
@@ -394,172 +410,8 @@ impl Catalogue {
     }
 }
 
-/// The files the program was built with, as [`Catalogue::from_files`] takes them; cases are among them.
-pub fn shipped_files() -> Vec<SourceFile> {
-    SHIPPED.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
-}
-
-/// All files below a folder that may belong to a catalogue, and those that are no text.
-fn read_folder(folder: &Path) -> Result<(Vec<SourceFile>, Vec<FaultyFile>), LoadError> {
-    let read_error = |path: &Path| {
-        let path = path.to_owned();
-        move |source| LoadError::Read { path, source }
-    };
-    let (mut files, mut faulty) = (Vec::new(), Vec::new());
-    let mut folders = vec![(folder.to_owned(), String::new())];
-    while let Some((at, below)) = folders.pop() {
-        for entry in std::fs::read_dir(&at).map_err(read_error(&at))? {
-            let entry = entry.map_err(read_error(&at))?;
-            let name = format!("{below}{}", entry.file_name().to_string_lossy());
-            if entry.path().is_dir() {
-                folders.push((entry.path(), format!("{name}/")));
-            } else if is_document(&name) || name == "editions.lock" {
-                match decode(std::fs::read(entry.path()).map_err(read_error(&entry.path()))?) {
-                    Ok(text) => files.push((name, text)),
-                    Err((text, faults)) => faulty.push(FaultyFile { file: name, text, faults }),
-                }
-            }
-        }
-    }
-    files.sort();
-    Ok((files, faulty))
-}
-
-/// Text from bytes; what cannot be read is shown as such and reported where it begins.
-fn decode(bytes: Vec<u8>) -> Result<String, (String, Faults)> {
-    String::from_utf8(bytes).map_err(|problem| {
-        let start = problem.utf8_error().valid_up_to();
-        let mut faults = Faults::default();
-        faults.push(Span { start, end: start + 3 }, Check::Syntax, "bytes that are not UTF-8", "text in UTF-8");
-        (String::from_utf8_lossy(problem.as_bytes()).into_owned(), faults)
-    })
-}
-
-fn is_document(path: &str) -> bool {
-    path.ends_with(".yaml") && !path.ends_with(".cases.yaml") && !path.starts_with("schema/")
-}
-
 fn is_policy(path: &str) -> bool {
     path.starts_with("policies/")
-}
-
-/// The file of an edition is named after it, so that a folder shows what it holds.
-fn check_path(node: &Node, path: &str, folders: &[&str], edition: &str, faults: &mut Faults) {
-    let expected = format!("{}/{edition}.yaml", folders.join("/"));
-    if path != expected {
-        faults.push(node.span, Check::UnknownName, format!("the file `{path}`"), format!("its name to be `{expected}`"));
-    }
-}
-
-fn check_lock(node: &Node, lock: &Lock, id: &str, edition: &str, digest: &str, faults: &mut Faults) {
-    if let Some(pinned) = lock.0.get(&(id.to_owned(), edition.to_owned())).filter(|pinned| *pinned != digest) {
-        faults.push(
-            node.child("edition").map_or(node.span, |n| n.span),
-            Check::Lock,
-            format!("`{id}` {edition} with the digest {digest}"),
-            format!("{pinned}, as published; a change is a new edition"),
-        );
-    }
-}
-
-/// The lock's (id, edition) of a document, as far as its head can be read.
-fn pinned_name(node: &Node) -> Option<(String, String)> {
-    let text = |key: &str| node.child(key).and_then(Node::text);
-    let id = match (text("standard"), text("field")) {
-        (Some(standard), _) => standard.to_owned(),
-        (None, Some(field)) => format!("policies/{field}"),
-        (None, None) => return None,
-    };
-    Some((id, text("edition")?.to_owned()))
-}
-
-/// The file of a published edition stays: results that cite it must be replayed.
-fn check_present(text: &str, unpinned: &Lock, faults: &mut Faults) {
-    let editions = unpinned.0.keys().filter(|(id, _)| !id.contains(':'));
-    for (id, edition) in editions {
-        let start = text.find(&format!("{id} {edition} ")).unwrap_or_default();
-        let span = Span { start, end: start + id.len() + 1 + edition.len() };
-        faults.push(span, Check::Lock, format!("`{id}` {edition} without a file"), "the file of every published edition");
-    }
-}
-
-/// Every pinned part of the vocabulary is there and begins as it did.
-fn check_vocabulary(node: &Node, lock: &Lock, vocabulary: &Vocabulary, faults: &mut Faults) {
-    let parts = parts(vocabulary);
-    for ((id, n), pinned) in lock.0.iter().filter(|((id, _), _)| id.contains(':')) {
-        let part = parts.iter().find(|p| p.id == *id);
-        let digest = part.and_then(|p| p.digest(n.parse().ok()?));
-        if digest.as_ref() == Some(pinned) {
-            continue;
-        }
-        let code = id.strip_prefix("code:").map(|rest| rest.split_once('.').map_or(rest, |(code, _)| code));
-        let declared = node.child("codes").map(Node::items).unwrap_or_default();
-        let place = declared.iter().find(|c| c.child("code").and_then(Node::text) == code);
-        let found = match part {
-            Some(part) => format!("`{id}` with other content or order in its first {n} of {}", part.items.len()),
-            None => format!("no `{id}`"),
-        };
-        let expected = "what was published, unchanged and in its order; fields and values are added at the end";
-        faults.push(place.map_or(node.span, |n| n.span), Check::Lock, found, expected);
-    }
-}
-
-fn check_policy_overlap(
-    node: &Node,
-    policy: &TierPolicy,
-    earlier: Option<&Vec<PolicyEdition>>,
-    faults: &mut Faults,
-) {
-    for other in earlier.into_iter().flatten().map(|e| &e.policy) {
-        let (own, theirs) = (policy.effective, other.effective);
-        if own.0 <= theirs.1 && theirs.0 <= own.1 {
-            faults.push(
-                node.child("effective").map_or(node.span, |n| n.span),
-                Check::EditionOverlap,
-                format!("the policy of `{}` {} from {} to {}", policy.field, policy.edition, own.0, own.1),
-                format!("no day in common with {} ({} to {})", other.edition, theirs.0, theirs.1),
-            );
-        }
-    }
-}
-
-fn check_overlap(node: &Node, standard: &Standard, peers: &Peers, faults: &mut Faults) {
-    let mut same = 0;
-    for peer in peers.overlapping(&standard.id, standard.effective) {
-        if peer.edition == standard.edition {
-            same += 1;
-            if same < 2 {
-                continue;
-            }
-        }
-        faults.push(
-            node.child("effective").map_or(node.span, |n| n.span),
-            Check::EditionOverlap,
-            format!("`{}` {} from {} to {}", standard.id, standard.edition, standard.effective.0, standard.effective.1),
-            format!("no day in common with {} ({} to {})", peer.edition, peer.effective.0, peer.effective.1),
-        );
-    }
-}
-
-/// The ring of ids that leads from `id` back to it, if there is one.
-fn ring(id: &str, standards: &BTreeMap<String, Vec<Edition>>) -> Option<Vec<String>> {
-    let mut paths = vec![vec![id.to_owned()]];
-    while let Some(path) = paths.pop() {
-        let last = path.last()?;
-        for edition in standards.get(last).into_iter().flatten() {
-            for next in &edition.standard.depends {
-                let mut longer = path.clone();
-                longer.push(next.clone());
-                if next == id {
-                    return Some(longer);
-                }
-                if !path.contains(next) {
-                    paths.push(longer);
-                }
-            }
-        }
-    }
-    None
 }
 
 /// Every edition it may read counts, in order of date, so that the digest does not depend on a date.

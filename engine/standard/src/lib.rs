@@ -5,8 +5,10 @@
 
 pub mod cases;
 pub mod catalogue;
+pub mod folder;
 pub mod lock;
 pub mod report;
+mod together;
 mod yaml;
 
 pub use catalogue::{Catalogue, Edition, NoEdition, PolicyEdition};

@@ -49,7 +49,9 @@ pub enum LockError {
         edition: String,
     },
     /// An entry would change.
-    #[error("`{id}` {edition} is pinned as {pinned}, found {found}; a published edition is never edited, write a new one")]
+    #[error(
+        "`{id}` {edition} is pinned as {pinned}, found {found}; a published edition is never edited, write a new one"
+    )]
     Changed {
         /// Id.
         id: String,
@@ -144,12 +146,18 @@ impl Part {
 pub(crate) fn parts(vocabulary: &Vocabulary) -> Vec<Part> {
     let mut parts = Vec::new();
     for register in &vocabulary.registers {
-        parts.push(Part { id: format!("register:{}", register.id), items: vec![register.lag_days.to_string()] });
+        parts.push(Part {
+            id: format!("register:{}", register.id),
+            items: vec![register.lag_days.to_string()],
+        });
     }
     for code in &vocabulary.codes {
         let fields = code.fields.iter().map(|f| format!("{} {}", f.id, kind_name(f)));
         let head = roles(code, &vocabulary.register(code.register).id);
-        parts.push(Part { id: format!("code:{}", code.id), items: std::iter::once(head).chain(fields).collect() });
+        parts.push(Part {
+            id: format!("code:{}", code.id),
+            items: std::iter::once(head).chain(fields).collect(),
+        });
         for field in code.fields.iter().filter(|f| !f.values().is_empty()) {
             let items = field.values().iter().map(|v| v.id.clone()).collect();
             parts.push(Part { id: format!("code:{}.{}", code.id, field.id), items });
@@ -161,7 +169,8 @@ pub(crate) fn parts(vocabulary: &Vocabulary) -> Vec<Part> {
 /// Titles, column names and disclosure may change: they do not change what a recorded fact means.
 fn roles(code: &Code, register: &str) -> String {
     let names = |indices: &[usize]| -> String {
-        let names: Vec<&str> = indices.iter().filter_map(|i| code.fields.get(*i)).map(|f| f.id.as_str()).collect();
+        let names: Vec<&str> =
+            indices.iter().filter_map(|i| code.fields.get(*i)).map(|f| f.id.as_str()).collect();
         names.join(",")
     };
     let one = |index: Option<usize>| names(index.as_slice());
@@ -177,7 +186,10 @@ fn roles(code: &Code, register: &str) -> String {
         one(code.number),
         one(code.reference),
         names(&code.key),
-        code.target.as_ref().map(|(at, key)| format!("{}:{}", one(Some(*at)), names(key))).unwrap_or_default(),
+        code.target
+            .as_ref()
+            .map(|(at, key)| format!("{}:{}", one(Some(*at)), names(key)))
+            .unwrap_or_default(),
         code.relation.map(|(kind, to)| names(&[kind, to])).unwrap_or_default(),
     )
 }
@@ -217,7 +229,9 @@ mod tests {
 
     #[test]
     fn a_line_that_pins_nothing_is_refused() {
-        for line in ["a 1", "a 1 short", "a 1 2 3", &format!("a 1 {}", digest('g')), &format!("a 1 {}", digest('A'))] {
+        for line in
+            ["a 1", "a 1 short", "a 1 2 3", &format!("a 1 {}", digest('g')), &format!("a 1 {}", digest('A'))]
+        {
             assert_eq!(Lock::parse(line), Err(LockError::Line { line: 1, found: line.to_owned() }));
         }
         let twice = format!("a 1 {}\na 1 {}\n", digest('1'), digest('2'));

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use hengxin_core::document::{Fault, Faults, Span};
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents, Report,
-    Severity, SourceCode, SourceSpan, SpanContents,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents,
+    Report, Severity, SourceCode, SourceSpan, SpanContents,
 };
 
 /// A document with its faults.
@@ -80,7 +80,10 @@ impl FaultyFile {
             let diagnostic = MietteDiagnostic::new(format!("found {}", fault.found))
                 .with_code(fault.check.id())
                 .with_severity(Severity::Error)
-                .with_help(format!("expected {} (docs/standard-format.md §14, `{}`)", fault.expected, fault.check))
+                .with_help(format!(
+                    "expected {} (docs/standard-format.md §14, `{}`)",
+                    fault.expected, fault.check
+                ))
                 .with_labels([LabeledSpan::new(Some("here".to_owned()), span.start, span.end - span.start)]);
             let source = Named { file: self.file.clone(), text: self.text.clone() };
             let report = Report::new(diagnostic).with_source_code(source);

@@ -47,9 +47,14 @@ pub fn parse_document(text: &str) -> Result<Node, Faults> {
 /// Tabs, controls and marks of direction or width: they make a line read otherwise than it is understood.
 fn refuse_hidden(text: &str, faults: &mut Faults) {
     for (start, c) in text.char_indices() {
-        let line_end = c == '\n' || (c == '\r' && text.get(start + 1..).is_some_and(|rest| rest.starts_with('\n')));
+        let line_end =
+            c == '\n' || (c == '\r' && text.get(start + 1..).is_some_and(|rest| rest.starts_with('\n')));
         let hidden = match c {
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
+            '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' => true,
             _ => c.is_control(),
         };
         if !hidden || line_end {
@@ -119,12 +124,16 @@ fn build(text: &str, places: &Places) -> Result<Option<Node>, Problem> {
         let refuse = |what: &str| Err((span, what.to_owned(), "plain maps, lists and scalars".to_owned()));
         let finished = match event {
             Event::Alias(_) => return refuse("an alias"),
-            Event::Scalar(_, _, anchor, _) | Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _)
+            Event::Scalar(_, _, anchor, _)
+            | Event::SequenceStart(anchor, _)
+            | Event::MappingStart(anchor, _)
                 if anchor != 0 =>
             {
                 return refuse("an anchor");
             }
-            Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
+            Event::Scalar(_, _, _, Some(_))
+            | Event::SequenceStart(_, Some(_))
+            | Event::MappingStart(_, Some(_)) => {
                 return refuse("a tag");
             }
             Event::DocumentStart(_) => {
@@ -144,8 +153,12 @@ fn build(text: &str, places: &Places) -> Result<Option<Node>, Problem> {
                 None
             }
             Event::SequenceEnd | Event::MappingEnd => open.pop().map(|collection| match collection {
-                Open::List(start, items) => Node { span: until(text, start, span), value: Value::List(items) },
-                Open::Map(start, entries, _) => Node { span: until(text, start, span), value: Value::Map(entries) },
+                Open::List(start, items) => {
+                    Node { span: until(text, start, span), value: Value::List(items) }
+                }
+                Open::Map(start, entries, _) => {
+                    Node { span: until(text, start, span), value: Value::Map(entries) }
+                }
             }),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => continue,
         };
@@ -213,7 +226,10 @@ mod tests {
     fn numbers_stay_text_exactly_as_written() {
         let node = parse_document("a: 1e3\nb: 2026.10\nc: \"2026.1\"\n").expect("valid");
         let text = |key: &str| node.child(key).and_then(Node::text).map(str::to_owned);
-        assert_eq!((text("a"), text("b"), text("c")), (Some("1e3".into()), Some("2026.10".into()), Some("2026.1".into())));
+        assert_eq!(
+            (text("a"), text("b"), text("c")),
+            (Some("1e3".into()), Some("2026.10".into()), Some("2026.1".into()))
+        );
     }
 
     #[test]
@@ -243,7 +259,10 @@ mod tests {
     fn nothing_is_the_empty_text() {
         let node = parse_document("a:\nb: ~\nc: \"\"\nd: [1, ]\n").expect("valid");
         let text = |key: &str| node.child(key).and_then(Node::text).map(str::to_owned);
-        assert_eq!((text("a"), text("b"), text("c")), (Some(String::new()), Some("~".into()), Some(String::new())));
+        assert_eq!(
+            (text("a"), text("b"), text("c")),
+            (Some(String::new()), Some("~".into()), Some(String::new()))
+        );
         assert_eq!(node.child("d").map(|n| n.items().len()), Some(1));
     }
 

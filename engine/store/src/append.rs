@@ -137,7 +137,6 @@ fn ingested_before(connection: &Connection, batch: &Batch) -> Result<Option<Repo
 }
 
 struct Appender<'c> {
-    connection: &'c Connection,
     moment: Moment,
     /// By local index: number in the file, and fact code.
     classes: Vec<(i64, &'c str)>,
@@ -169,7 +168,6 @@ struct Subject {
 impl<'c> Appender<'c> {
     fn new(connection: &'c Connection, moment: Moment, classes: Vec<(i64, &'c str)>) -> Result<Appender<'c>> {
         Ok(Appender {
-            connection,
             moment,
             classes,
             find_subject: connection.prepare_cached("SELECT id FROM subjects WHERE code = ?1")?,

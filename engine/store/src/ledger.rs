@@ -198,7 +198,7 @@ impl Ledger {
     pub fn recorder(&self) -> Result<Recorder> {
         match self.shared.access {
             Access::Read => Err(Error::ReadOnly),
-            Access::Write | Access::Create => Recorder::new(Arc::clone(&self.shared)),
+            Access::Write => Recorder::new(Arc::clone(&self.shared)),
         }
     }
 }

@@ -45,7 +45,6 @@ pub(crate) fn known_version() -> i64 {
 pub(crate) enum Access {
     Read,
     Write,
-    Create,
 }
 
 /// Opens a connection with the settings every connection must have.
@@ -53,7 +52,6 @@ pub(crate) fn connect(path: &Path, access: Access, wait: Duration) -> Result<Con
     let flags = match access {
         Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     } | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
@@ -64,6 +62,7 @@ pub(crate) fn connect(path: &Path, access: Access, wait: Duration) -> Result<Con
          PRAGMA cell_size_check = ON;
          PRAGMA mmap_size = 0;
          PRAGMA synchronous = FULL;
+         PRAGMA recursive_triggers = ON;
          PRAGMA temp_store = MEMORY;",
     )?;
     Ok(connection)

@@ -3,8 +3,6 @@
 //! Each `tests/bad/NAME.yaml` is a document, each folder a catalogue; `NAME.expected` is its whole report.
 //! `HENGXIN_BLESS=1` writes the reports anew: read the difference before it is kept.
 
-
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::common::{VOCABULARY, check_document};
 use hengxin_core::document::{Check, Faults};
 use hengxin_standard::Catalogue;
-use hengxin_standard::catalogue::{LoadError, SourceFile};
+use hengxin_standard::catalogue::LoadError;
+use hengxin_standard::folder::SourceFile;
 use hengxin_standard::report::FaultyFile;
 
 fn folder() -> PathBuf {
@@ -54,7 +53,13 @@ fn reports() -> Vec<(String, Vec<FaultyFile>)> {
         } else if path.extension().is_some_and(|e| e == "yaml") {
             let text = fs::read_to_string(&path).expect("text");
             let faults = check_document(&text).err();
-            reports.push((name, faults.into_iter().map(|faults| FaultyFile { file: file.clone(), text: text.clone(), faults }).collect()));
+            reports.push((
+                name,
+                faults
+                    .into_iter()
+                    .map(|faults| FaultyFile { file: file.clone(), text: text.clone(), faults })
+                    .collect(),
+            ));
         }
     }
     reports.sort_by(|a, b| a.0.cmp(&b.0));
@@ -87,9 +92,14 @@ fn every_report_is_as_reviewed() {
 fn every_check_has_a_document_named_after_it_that_it_refuses() {
     let reports = reports();
     for check in Check::ALL {
-        let named = |name: &str| name == check.id() || name.strip_prefix(check.id()).is_some_and(|r| r.starts_with('-'));
+        let named = |name: &str| {
+            name == check.id() || name.strip_prefix(check.id()).is_some_and(|r| r.starts_with('-'))
+        };
         let found = reports.iter().filter(|(name, _)| named(name));
-        let refused = found.flat_map(|(_, faulty)| faulty).flat_map(|f| f.rows()).any(|row| row.check == check.id());
+        let refused = found
+            .flat_map(|(_, faulty)| faulty)
+            .flat_map(hengxin_standard::report::FaultyFile::rows)
+            .any(|row| row.check == check.id());
         assert!(refused, "no document in tests/bad shows the check `{check}`");
     }
 }
@@ -98,8 +108,11 @@ fn every_check_has_a_document_named_after_it_that_it_refuses() {
 fn every_check_is_documented() {
     let page = include_str!("../../../../docs/standard-format.md");
     let section = page.split("## 14").last().expect("the section on checks");
-    let documented: BTreeSet<&str> =
-        section.lines().filter_map(|l| l.strip_prefix("| `")?.split_once(" |")).flat_map(|(ids, _)| ids.split('`')).collect();
+    let documented: BTreeSet<&str> = section
+        .lines()
+        .filter_map(|l| l.strip_prefix("| `")?.split_once(" |"))
+        .flat_map(|(ids, _)| ids.split('`'))
+        .collect();
     for check in Check::ALL {
         assert!(documented.contains(check.id()), "`{check}` is not in docs/standard-format.md §14");
     }
@@ -110,12 +123,16 @@ fn bytes_that_are_no_text_are_a_fault_of_their_file() {
     let folder = std::env::temp_dir().join(format!("hengxin-bytes-{}", std::process::id()));
     fs::create_dir_all(folder.join("example")).expect("a folder");
     fs::write(folder.join("vocabulary.yaml"), VOCABULARY).expect("written");
-    fs::write(folder.join("example/1.yaml"), b"standard: example\ntitle: \xd6\xd0\xb9\xfa\n").expect("written");
+    fs::write(folder.join("example/1.yaml"), b"standard: example\ntitle: \xd6\xd0\xb9\xfa\n")
+        .expect("written");
     let loaded = Catalogue::load(&folder);
     fs::remove_dir_all(&folder).expect("removed");
     let Err(LoadError::Faults(faulty)) = loaded else { panic!("refused") };
     let report: String = faulty.iter().map(FaultyFile::plain).collect();
-    assert_eq!(report, "example/1.yaml:2:8: syntax: found bytes that are not UTF-8, expected text in UTF-8\n");
+    assert_eq!(
+        report,
+        "example/1.yaml:2:8: syntax: found bytes that are not UTF-8, expected text in UTF-8\n"
+    );
 }
 
 #[test]

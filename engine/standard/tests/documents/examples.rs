@@ -2,8 +2,9 @@
 
 use hengxin_core::scope::Peers;
 use hengxin_core::standard::Standard;
+use hengxin_core::vocabulary::Vocabulary;
 use hengxin_standard::report::FaultyFile;
-use hengxin_standard::{Catalogue, parse_document};
+use hengxin_standard::{folder, parse_document};
 
 const PAGE: &str = include_str!("../../../../docs/standard-format.md");
 
@@ -53,12 +54,17 @@ fn examples() -> Vec<(&'static str, String, usize)> {
 }
 
 fn indented(text: &str, by: &str) -> String {
-    text.lines().map(|line| format!("{by}{line}\n")).collect()
+    let lines: Vec<String> = text.lines().map(|line| format!("{by}{line}")).collect();
+    lines.join("\n") + "\n"
 }
 
 #[test]
 fn every_marked_example_is_accepted() {
-    let catalogue = Catalogue::shipped().expect("the shipped standards are sound");
+    let shipped = folder::shipped();
+    let (_, text) =
+        shipped.iter().find(|(path, _)| path == "vocabulary.yaml").expect("a vocabulary is shipped");
+    let vocabulary =
+        parse_document(text).and_then(|node| Vocabulary::parse(&node)).expect("the vocabulary is sound");
     let examples = examples();
     assert!(examples.len() >= 2, "only {} examples are marked", examples.len());
     for (kind, text, line) in examples {
@@ -68,13 +74,15 @@ fn every_marked_example_is_accepted() {
                 "{AROUND}eligibility:\n  - id: example\n    reason: 示例\n    source: {{project: 示例}}\n    exclude_when:\n{}{GRADES}",
                 indented(&text, "      ")
             ),
-            "dimensions" => format!("{AROUND}scale: {{base: 0, min: 0, max: 1000, decimals: 0, rounding: half-up}}\n{text}\
-                 grades: {{scheme: example, source: {{project: 示例}}, bands: [{{grade: A}}]}}\n"),
+            "dimensions" => format!(
+                "{AROUND}scale: {{base: 0, min: 0, max: 1000, decimals: 0, rounding: half-up}}\n{text}\
+                 grades: {{scheme: example, source: {{project: 示例}}, bands: [{{grade: A}}]}}\n"
+            ),
             "grades" => format!("{AROUND}{SCALE}{text}"),
             other => panic!("docs/standard-format.md:{line}: an example of `{other}`, which no test knows"),
         };
         let parsed = parse_document(&whole)
-            .and_then(|node| Standard::parse(&node, &catalogue.vocabulary, &Peers::default()).map(|_| ()));
+            .and_then(|node| Standard::parse(&node, &vocabulary, &Peers::default()).map(|_| ()));
         if let Err(faults) = parsed {
             let file = format!("docs/standard-format.md:{line}: `{kind}`");
             panic!("{}\n{whole}", FaultyFile { file, text: whole.clone(), faults }.plain());

@@ -1,7 +1,5 @@
 //! The schemas for editors accept what the parser accepts, and know the same keys.
 
-
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +9,7 @@ use hengxin_core::document::{Check, Node, Value as Held};
 use hengxin_core::number::Rounding;
 use hengxin_core::standard::Status;
 use hengxin_core::uscc::SubjectKind;
-use hengxin_standard::catalogue::shipped_files;
+use hengxin_standard::folder::shipped;
 use hengxin_standard::parse_document;
 use serde_json::{Map, Value};
 
@@ -21,7 +19,8 @@ fn repository() -> PathBuf {
 
 fn schema(name: &str) -> Value {
     let path = repository().join("standards/schema").join(format!("{name}.schema.json"));
-    serde_json::from_str(&fs::read_to_string(&path).expect("the schema is there")).expect("the schema is JSON")
+    serde_json::from_str(&fs::read_to_string(&path).expect("the schema is there"))
+        .expect("the schema is JSON")
 }
 
 fn schema_of(node: &Node) -> Value {
@@ -33,7 +32,9 @@ fn json(node: &Node) -> Value {
     match &node.value {
         Held::Scalar(text) => Value::String(text.clone()),
         Held::List(items) => Value::Array(items.iter().map(json).collect()),
-        Held::Map(entries) => Value::Object(entries.iter().map(|(k, v)| (k.text.clone(), json(v))).collect::<Map<_, _>>()),
+        Held::Map(entries) => {
+            Value::Object(entries.iter().map(|(k, v)| (k.text.clone(), json(v))).collect::<Map<_, _>>())
+        }
     }
 }
 
@@ -64,8 +65,10 @@ fn check_valid(name: &str, text: &str) {
 
 #[test]
 fn every_shipped_document_is_valid() {
-    let documents = shipped_files().into_iter().filter(|(path, _)| {
-        path.ends_with(".yaml") && !path.ends_with(".cases.yaml") && path != "vocabulary.yaml"
+    let documents = shipped().into_iter().filter(|(path, _)| {
+        Path::new(path).extension().is_some_and(|e| e == "yaml")
+            && !path.ends_with(".cases.yaml")
+            && path != "vocabulary.yaml"
     });
     let mut count = 0;
     for (path, text) in documents {
@@ -93,7 +96,7 @@ fn words_of_the_format_are_those_of_the_program() {
         found.iter().map(|v| v.as_str().expect("a word").to_owned()).collect()
     };
     let own = |names: &[&str]| -> BTreeSet<String> { names.iter().map(|n| (*n).to_owned()).collect() };
-    let kinds = SubjectKind::ALL.map(|k| k.as_str());
+    let kinds = SubjectKind::ALL.map(hengxin_core::uscc::SubjectKind::as_str);
     assert_eq!(listed("/properties/subjects/anyOf/0/enum"), own(&kinds));
     assert_eq!(listed("/$defs/status/enum"), own(&Status::NAMES));
     assert_eq!(listed("/$defs/rounding/enum"), own(&Rounding::NAMES));
@@ -113,9 +116,17 @@ fn parser_and_schema_know_the_same_keys_everywhere() {
         for place in places {
             let planted = plant(&node, &place.path);
             let faults = check_node(&planted).expect_err("a key nobody knows is refused");
-            let asked = faults.0.iter().filter(|f| f.check == Check::UnknownKey && f.found == "`Ω`").find_map(|f| {
-                Some(f.expected.strip_prefix("one of `")?.trim_end_matches('`').split("`, `").map(str::to_owned).collect())
-            });
+            let asked =
+                faults.0.iter().filter(|f| f.check == Check::UnknownKey && f.found == "`Ω`").find_map(|f| {
+                    Some(
+                        f.expected
+                            .strip_prefix("one of `")?
+                            .trim_end_matches('`')
+                            .split("`, `")
+                            .map(str::to_owned)
+                            .collect(),
+                    )
+                });
             let at = format!("{name} at {:?}", place.path);
             let Some(asked): Option<BTreeSet<String>> = asked else {
                 panic!("{at}: {faults:#?}");
@@ -164,7 +175,8 @@ fn maps(node: &Node, schema: &Value, root: &Value, path: &mut Vec<usize>, places
             }
         }
         Held::Map(entries) => {
-            let objects: Vec<&Value> = branches.into_iter().filter(|b| b.get("properties").is_some()).collect();
+            let objects: Vec<&Value> =
+                branches.into_iter().filter(|b| b.get("properties").is_some()).collect();
             let free = objects.is_empty();
             let keys = |schemas: &[&Value]| -> BTreeSet<String> {
                 let maps = schemas.iter().filter_map(|s| s.get("properties")?.as_object());
@@ -214,8 +226,12 @@ fn takes(branch: &Value, entries: &[(hengxin_core::document::Key, Node)]) -> boo
             let Some(schema) = properties.and_then(|p| p.get(&key.text)) else { return false };
             let word = node.text().map(|t| Value::String(t.to_owned()));
             let fixed = schema.get("const").is_none_or(|c| word.as_ref() == Some(c));
-            let listed = schema.get("enum").and_then(Value::as_array).is_none_or(|e| word.as_ref().is_some_and(|w| e.contains(w)));
-            let other = schema.get("not").and_then(|n| n.get("const")).is_none_or(|c| word.as_ref() != Some(c));
+            let listed = schema
+                .get("enum")
+                .and_then(Value::as_array)
+                .is_none_or(|e| word.as_ref().is_some_and(|w| e.contains(w)));
+            let other =
+                schema.get("not").and_then(|n| n.get("const")).is_none_or(|c| word.as_ref() != Some(c));
             fixed && listed && other
         })
 }

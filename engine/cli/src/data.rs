@@ -1,0 +1,86 @@
+//! The data folder and the standards, as every command that needs them opens them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use hengxin_core::date::{Date, Moment};
+use hengxin_standard::Catalogue;
+use hengxin_store::{Error, Fault, Ledger, Options};
+
+use crate::failure::Failure;
+
+/// Where the ledger and the standards are.
+#[derive(clap::Args)]
+pub struct Place {
+    /// The data folder with the ledger.
+    #[arg(long, default_value = "hengxin-data", global = true)]
+    data: PathBuf,
+    /// A folder of standards instead of those shipped with this binary.
+    #[arg(long, global = true)]
+    standards: Option<PathBuf>,
+}
+
+impl Place {
+    /// A place with the shipped standards.
+    pub fn at(data: &Path) -> Place {
+        Place { data: data.to_owned(), standards: None }
+    }
+
+    /// The standards.
+    pub fn catalogue(&self) -> Result<Catalogue, Failure> {
+        match &self.standards {
+            Some(folder) => crate::standards::load(folder),
+            None => Catalogue::shipped().map_err(|e| Failure::System(anyhow::Error::new(e))),
+        }
+    }
+
+    /// The ledger, made when there is none.
+    pub fn create(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
+        std::fs::create_dir_all(&self.data)
+            .with_context(|| format!("cannot make the data folder {}", self.data.display()))?;
+        Ledger::open_or_create(&self.path(), Arc::clone(&catalogue.vocabulary), Options::default()).map_err(store)
+    }
+
+    /// The ledger, which must exist; nothing in it is changed.
+    pub fn open(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
+        Ledger::open_read_only(&self.path(), Arc::clone(&catalogue.vocabulary)).map_err(store)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.data.join("ledger.sqlite")
+    }
+}
+
+/// A failure of the ledger, with the exit code of whoever caused it.
+pub fn store(problem: Error) -> Failure {
+    match problem.fault() {
+        Fault::Caller => Failure::Input(problem.to_string()),
+        _ => Failure::System(anyhow::Error::new(problem)),
+    }
+}
+
+/// `--as-of`: a day, not in the future.
+pub fn as_of(text: Option<&str>) -> Result<Date, Failure> {
+    let today = crate::today()?;
+    let Some(text) = text else { return Ok(today) };
+    let date: Date = text.parse().map_err(|e| Failure::Input(format!("--as-of: {e}")))?;
+    if date > today {
+        return Err(Failure::Input(format!("--as-of: found {date}, in the future; expected a day up to {today}")));
+    }
+    Ok(date)
+}
+
+/// `--known-at`: a moment, or the end of a day in China.
+pub fn known_at(text: Option<&str>) -> Result<Option<Moment>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let moment: jiff::Timestamp = text.parse().map_err(|_| {
+        Failure::Input(format!("--known-at: found `{text}`, expected a moment such as 2026-11-01T00:00:00+08:00"))
+    })?;
+    Ok(Some(Moment(moment.as_microsecond())))
+}
+
+/// A moment as people write it, in UTC.
+pub fn moment(moment: Moment) -> String {
+    jiff::Timestamp::from_microsecond(moment.0).map_or_else(|_| moment.0.to_string(), |t| t.to_string())
+}

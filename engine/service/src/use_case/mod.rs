@@ -1,0 +1,12 @@
+//! What the service can be asked, each question a file. None of them knows of gRPC: they take checked values and give
+//! the engine's own types.
+
+pub mod compare;
+pub mod enterprises;
+pub mod evaluate;
+pub mod facts;
+pub mod simulate;
+pub mod standards;
+pub mod stored;
+pub mod submit;
+pub mod tier;

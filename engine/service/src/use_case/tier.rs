@@ -1,0 +1,197 @@
+//! The supervision tier of an enterprise in a field.
+
+use std::sync::Arc;
+
+use hengxin_core::date::{Date, Moment};
+use hengxin_core::grade::Grade;
+use hengxin_core::industry::IndustryCode;
+use hengxin_core::region::RegionCode;
+use hengxin_core::tier::{self, Standing, Tier, TierDecision};
+use hengxin_core::uscc::Uscc;
+use hengxin_store::{Snapshot, Stored, TierFilter, TierRecord};
+
+use super::evaluate::{Assessed, View, assess, dossier};
+use crate::engine::{Engine, PreparedPolicy, Wanted};
+use crate::outline::Direction;
+use crate::page::{Filter, Listing, Position};
+use crate::problem::Answer;
+
+/// A question about a tier.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Whom it is about.
+    pub subject: Uscc,
+    /// The field of supervision.
+    pub field: &'a str,
+    /// Which edition of the policy.
+    pub edition: Wanted<'a>,
+    /// The date.
+    pub as_of: Date,
+    /// The moment; `None`: everything recorded so far.
+    pub known_at: Option<Moment>,
+    /// How much is wanted of the evaluations behind it.
+    pub view: View,
+}
+
+/// A tier with what it rests on.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// Whom it is about.
+    pub subject: Uscc,
+    /// The policy on its date.
+    pub policy: Arc<PreparedPolicy>,
+    /// The moment it rests on.
+    pub known_at: Moment,
+    /// Digest of everything that was looked at.
+    pub facts_digest: [u8; 32],
+    /// The tier and how it came about.
+    pub decision: TierDecision,
+    /// The public result; `None` when no edition is in force.
+    pub public: Option<Assessed>,
+    /// The industry's own result; `None` likewise, and when the policy names none.
+    pub industry: Option<Assessed>,
+    /// Region the subject is registered in on the date.
+    pub region: Option<RegionCode>,
+    /// Industry likewise.
+    pub industry_code: Option<IndustryCode>,
+}
+
+impl Decision {
+    /// First later date on which it can change without a new fact; `None`: never.
+    pub fn horizon(&self) -> Option<Date> {
+        let results = [&self.public, &self.industry].into_iter().flatten().filter_map(|a| a.evaluation.horizon);
+        let own = self.policy.policy.effective.1;
+        let ends = (own < Date::FOREVER && own >= self.policy.as_of).then(|| own.plus_days(1));
+        results.chain(ends).chain(self.policy.changes).min()
+    }
+
+    /// Grade ids of the public and the industry result, as the policy's table names them.
+    pub fn grades(&self) -> (Option<&str>, Option<&str>) {
+        (grade(self.public.as_ref()), grade(self.industry.as_ref()))
+    }
+
+    /// In a worst-of policy: the tiers of the two grades alone.
+    pub fn worst_of(&self) -> (Option<Tier>, Option<Tier>) {
+        let find = |table: &[(String, Tier)], grade: Option<&str>| {
+            table.iter().find(|(name, _)| name == grade.unwrap_or("none")).map(|(_, tier)| *tier)
+        };
+        let (public, industry) = self.grades();
+        (find(&self.policy.outline.public_tiers, public), find(&self.policy.outline.industry_tiers, industry))
+    }
+
+    /// What an override that applies asks for, and whether the tier would be another without it.
+    pub fn override_effect(&self, place: usize) -> Option<(Tier, Direction, bool)> {
+        let (tier, direction) = *self.policy.outline.overrides.get(place)?;
+        let decided = self.decision.tier == Some(tier) && self.decision.by_method != Some(tier);
+        Some((tier, direction, decided))
+    }
+}
+
+fn grade(assessed: Option<&Assessed>) -> Option<&str> {
+    let assessed = assessed?;
+    let grade: Grade = assessed.evaluation.outcome.grade()?;
+    Some(assessed.prepared.standard.grades.id(grade))
+}
+
+/// Decides, or gives what was decided from the same knowledge before. Both are equal.
+///
+/// # Errors
+/// No such field or edition, nobody of that code, or a failing ledger.
+pub fn tier(engine: &Engine, question: &Question<'_>) -> Answer<Arc<Decision>> {
+    let policy = engine.policy(question.field, question.edition, question.as_of)?;
+    if let Some(found) = at_hand(engine, &policy, question) {
+        return Ok(found);
+    }
+    let snapshot = engine.snapshot(question.known_at)?;
+    decide_in(&snapshot, &policy, question.subject, question.view)
+}
+
+/// A decision in memory that answers the question without touching the ledger.
+pub fn at_hand(engine: &Engine, policy: &PreparedPolicy, question: &Question<'_>) -> Option<Arc<Decision>> {
+    match question.view {
+        View::Full => None,
+        View::Basic => {
+            let watermark = engine.watermark();
+            let known_at = question.known_at.map_or(watermark, |asked| asked.min(watermark));
+            policy.decided(question.subject, known_at)
+        }
+    }
+}
+
+/// Decides in a view of the ledger that is open already.
+///
+/// # Errors
+/// Nobody of that code, or a failing ledger.
+pub fn decide_in(
+    snapshot: &Snapshot,
+    policy: &Arc<PreparedPolicy>,
+    subject: Uscc,
+    view: View,
+) -> Answer<Arc<Decision>> {
+    if view == View::Basic
+        && let Some(found) = policy.decided(subject, snapshot.known_at())
+    {
+        return Ok(found);
+    }
+    let dossier = Arc::new(dossier(snapshot, subject, &[policy.public.as_ref(), policy.industry.as_ref()])?);
+    let public = policy.public.as_ref().map(|prepared| assess(prepared, &dossier, view));
+    let industry = policy.industry.as_ref().map(|prepared| assess(prepared, &dossier, view));
+    let decision = tier::classify(&policy.policy, public.as_ref().map(standing), industry.as_ref().map(standing));
+    let file = dossier.file.as_file();
+    let registration = file.registration(policy.as_of);
+    let decision = Arc::new(Decision {
+        subject,
+        policy: Arc::clone(policy),
+        known_at: snapshot.known_at(),
+        facts_digest: dossier.digest,
+        decision,
+        region: registration.and_then(|r| r.region),
+        industry_code: registration.and_then(|r| r.industry),
+        public,
+        industry,
+    });
+    if view == View::Basic {
+        policy.keep(&decision);
+    }
+    Ok(decision)
+}
+
+fn standing(assessed: &Assessed) -> Standing<'_> {
+    Standing { standard: &assessed.prepared.standard, evaluation: &assessed.evaluation }
+}
+
+/// One page of the tiers on record.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The rows, with the names of the enterprises.
+    pub rows: Vec<(Stored<TierRecord>, Option<String>)>,
+    /// Token of the next page; empty on the last.
+    pub next: String,
+}
+
+/// Lists the tiers last stored for a field.
+///
+/// # Errors
+/// An unknown field, or a failing ledger.
+pub fn list(engine: &Engine, wanted: &TierFilter, size: usize, after: Option<&Position>, seal: &Filter) -> Answer<Page> {
+    // Says which fields there are.
+    engine.known_field(&wanted.field)?;
+    let snapshot = engine.snapshot(None)?;
+    let after = after.and_then(|position| position.after.parse().ok());
+    let mut found = snapshot.current_tiers(wanted, after, size.saturating_add(1))?;
+    let more = found.len() > size;
+    found.truncate(size);
+    let next = match found.last() {
+        Some(last) if more => {
+            let position = Position { known_at: snapshot.known_at(), after: last.record.subject.to_string() };
+            engine.tokens().seal(Listing::Tiers, seal, &position)
+        }
+        Some(_) | None => String::new(),
+    };
+    let mut rows = Vec::with_capacity(found.len());
+    for row in found {
+        let name = snapshot.display_name(row.record.subject)?;
+        rows.push((row, name));
+    }
+    Ok(Page { rows, next })
+}
