@@ -29,10 +29,7 @@ impl Place {
 
     /// The standards.
     pub fn catalogue(&self) -> Result<Catalogue, Failure> {
-        match &self.standards {
-            Some(folder) => crate::standards::load(folder),
-            None => Catalogue::shipped().map_err(|e| Failure::System(anyhow::Error::new(e))),
-        }
+        crate::standards::load_or_shipped(self.standards.as_deref())
     }
 
     /// The ledger, made when there is none.

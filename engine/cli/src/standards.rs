@@ -35,9 +35,9 @@ enum Command {
     /// List all editions of all standards and tier policies.
     #[command(after_help = "Examples:\n  hengxin standards list\n  hengxin standards list --json")]
     List {
-        /// The folder.
-        #[arg(long, default_value = "standards")]
-        folder: PathBuf,
+        /// A folder instead of the standards shipped with this binary.
+        #[arg(long)]
+        folder: Option<PathBuf>,
         /// One JSON object an edition.
         #[arg(long)]
         json: bool,
@@ -56,9 +56,9 @@ enum Command {
         /// The file's text instead.
         #[arg(long)]
         text: bool,
-        /// The folder.
-        #[arg(long, default_value = "standards")]
-        folder: PathBuf,
+        /// A folder instead of the standards shipped with this binary.
+        #[arg(long)]
+        folder: Option<PathBuf>,
     },
     /// Pin the digests of new editions in `editions.lock`; a pinned edition never changes.
     Lock {
@@ -73,13 +73,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Check { folder, json } => check(folder, *json),
         Command::List { folder, json } => {
-            list(&load(folder)?, *json);
+            list(&load_or_shipped(folder.as_deref())?, *json);
             Ok(())
         }
         Command::Show { id, edition, as_of, text, folder } => {
-            show(&load(folder)?, id, edition.as_deref(), as_of.as_deref(), *text)
+            show(&load_or_shipped(folder.as_deref())?, id, edition.as_deref(), as_of.as_deref(), *text)
         }
         Command::Lock { folder } => lock(folder),
+    }
+}
+
+/// The given folder, or the standards shipped with this binary.
+pub fn load_or_shipped(folder: Option<&Path>) -> Result<Catalogue, Failure> {
+    match folder {
+        Some(folder) => load(folder),
+        None => Catalogue::shipped().map_err(|problem| failed(problem, false)),
     }
 }
 
@@ -248,19 +256,11 @@ fn lock(folder: &Path) -> Result<(), Failure> {
         Err(problem) => return Err(problem.into()),
     };
     let before = lock.0.len();
-    for edition in catalogue.standards() {
-        let s = &edition.standard;
-        lock.add(&s.id, &s.edition, &edition.file_digest).map_err(|e| Failure::Input(e.to_string()))?;
-    }
-    for edition in catalogue.policies() {
-        let p = &edition.policy;
-        lock.add(&format!("policies/{}", p.field), &p.edition, &edition.digest)
-            .map_err(|e| Failure::Input(e.to_string()))?;
-    }
+    catalogue.pin(&mut lock).map_err(|e| Failure::Input(e.to_string()))?;
     // Written beside and renamed: a lock is whole or as it was.
     let beside = folder.join("editions.lock.new");
     std::fs::write(&beside, lock.render()).with_context(|| format!("cannot write {}", beside.display()))?;
     std::fs::rename(&beside, &path).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("{} editions pinned, {} of them new", lock.0.len(), lock.0.len() - before);
+    println!("{} lines pinned, {} of them new", lock.0.len(), lock.0.len() - before);
     Ok(())
 }

@@ -124,8 +124,8 @@ impl Selection {
         let filters = fields.take("where").map(|n| parse_filters(n, &ids, scope)).unwrap_or_default();
         let except = fields.take("except").map(|n| parse_filters(n, &ids, scope)).unwrap_or_default();
         let window = match fields.take("window") {
-            Some(node) => Window::parse(node, scope)?,
-            None => Window::All,
+            Some(node) => Window::parse(node, scope),
+            None => Some(Window::All),
         };
         let last = fields.take("last").and_then(|n| document::whole(n, 1, 100_000, &mut scope.faults));
         let mut registers: Vec<RegisterId> = ids.iter().map(|id| scope.vocabulary.code(*id).register).collect();
@@ -135,7 +135,7 @@ impl Selection {
             codes: ids,
             filters,
             except,
-            window,
+            window: window?,
             last: last.and_then(|n| usize::try_from(n).ok()),
             in_force: false,
             registers,

@@ -372,20 +372,24 @@ fn parse_method(node: &Node, sides: &Sides<'_>, faults: &mut Faults) -> Option<M
         }
         "worst_of" => {
             let mut f = Fields::open(value, "a worst-of method", faults)?;
-            let public = f.need("public", faults);
+            let public = f.take("public");
             let industry = f.take("industry");
             f.finish(faults);
+            if public.is_none() && industry.is_none() {
+                faults.node(value, Check::MissingKey, "`public`, `industry`, or both");
+            }
             let mut tiers = |node: &Node, side| {
                 let cells = by_grade(node, &sides.grades(side), faults)?;
                 let tiers: Vec<Option<Tier>> = cells.into_iter().map(|n| sides.tier(n, faults)).collect();
                 tiers.into_iter().collect::<Option<Vec<Tier>>>()
             };
-            let public = tiers(public?, Side::Public)?;
-            // Without an industry table its result never makes the tier worse.
-            let industry = match industry {
-                Some(node) => tiers(node, Side::Industry)?,
-                None => vec![1; sides.grades(Side::Industry).len() + 1],
+            // A result without a table never makes the tier worse.
+            let mut side = |node: Option<&Node>, side| match node {
+                Some(node) => tiers(node, side),
+                None => Some(vec![1; sides.grades(side).len() + 1]),
             };
+            let (public, industry) = (side(public, Side::Public), side(industry, Side::Industry));
+            let (public, industry) = (public?, industry?);
             Some(Method::WorstOf { public, industry })
         }
         "weighted" => parse_weighted(value, sides, faults).map(Method::Weighted),

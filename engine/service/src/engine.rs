@@ -13,7 +13,7 @@ use hengxin_core::uscc::Uscc;
 use hengxin_standard::{Catalogue, Edition, NoEdition, PolicyEdition};
 use hengxin_store::{Clock, Ledger, Snapshot, SystemClock, Writer};
 
-use crate::outline::{Outline, PolicyOutline};
+use crate::outline::{Outline, PolicyOutline, Reach};
 use crate::page::Tokens;
 use crate::problem::{Answer, Problem};
 use crate::use_case::tier::Decision;
@@ -76,6 +76,8 @@ pub struct Prepared {
     pub digest: String,
     /// Its tree as written.
     pub outline: Outline,
+    /// Which related subjects it and the standards it reads look at.
+    pub reach: Reach,
     /// The date.
     pub as_of: Date,
     plan: Arc<Plan>,
@@ -113,6 +115,8 @@ pub struct PreparedPolicy {
     pub public: Option<Arc<Prepared>>,
     /// The industry's own; `None` when there is none or no edition is in force.
     pub industry: Option<Arc<Prepared>>,
+    /// First later date on which another edition of the policy or of its standards begins.
+    pub changes: Option<Date>,
     decided: Vec<Mutex<Shard>>,
     shard_max: usize,
 }
@@ -289,10 +293,42 @@ impl Engine {
             standard: Arc::clone(&edition.standard),
             digest: edition.digest.clone(),
             outline: Outline::of(&edition.standard, &edition.text),
+            reach: self.reach(edition, as_of),
             as_of,
             plan: self.catalogue.plan(edition, as_of),
             benches: Mutex::default(),
         }
+    }
+
+    fn reach(&self, edition: &Edition, as_of: Date) -> Reach {
+        let mut reach = Reach::of(&self.catalogue.vocabulary, &edition.text);
+        // The catalogue refuses rings, so that this ends.
+        for id in &edition.standard.depends {
+            if let Ok(nested) = self.catalogue.standard(id, as_of) {
+                reach.widen(&self.reach(nested, as_of));
+            }
+        }
+        reach
+    }
+
+    /// Refuses a field nobody knows, naming those there are.
+    ///
+    /// # Errors
+    /// For an unknown field.
+    pub fn known_field(&self, field: &str) -> Answer<()> {
+        match self.catalogue.policy(field, self.today()) {
+            Err(unknown @ NoEdition::Unknown { .. }) => Err(unknown.into()),
+            Ok(_) | Err(NoEdition::UnknownEdition { .. } | NoEdition::Expired { .. } | NoEdition::NotYet { .. }) => Ok(()),
+        }
+    }
+
+    /// First date after `as_of` on which another edition of the policy or of its standards begins.
+    fn next_change(&self, policy: &TierPolicy, as_of: Date) -> Option<Date> {
+        let policies = self.catalogue.policies().map(|p| &p.policy).filter(|p| p.field == policy.field);
+        let own = policies.map(|p| p.effective.0);
+        let standards = self.catalogue.standards().map(|e| &e.standard);
+        let read = standards.filter(|s| s.id == policy.public || Some(&s.id) == policy.industry.as_ref());
+        own.chain(read.map(|s| s.effective.0)).filter(|first| *first > as_of).min()
     }
 
     /// The tier policy of a field, resolved on a date.
@@ -327,6 +363,7 @@ impl Engine {
             as_of,
             public: standard(&policy.public)?,
             industry: policy.industry.as_deref().map(standard).transpose()?.flatten(),
+            changes: self.next_change(&policy, as_of),
             decided: (0..SHARDS).map(|_| Mutex::default()).collect(),
             shard_max: (self.decisions_max / SHARDS).max(1),
             policy,

@@ -36,7 +36,11 @@ pub struct Subject {
 impl Scenario {
     /// The scenario of a seed.
     pub fn new(seed: u64, vocabulary: &Vocabulary, style: Style) -> Scenario {
-        let standards = standards(&mut Random::new(seed), vocabulary, style);
+        Scenario::of(seed, vocabulary, standards(&mut Random::new(seed), vocabulary, style))
+    }
+
+    /// A scenario of given texts.
+    pub fn of(seed: u64, vocabulary: &Vocabulary, standards: Standards) -> Scenario {
         let main = parse(&standards.main);
         let nested = standards.nested.iter().map(|text| parse(text)).collect();
         Scenario { seed, standards, main, world: World { vocabulary: vocabulary.clone(), standards: nested } }

@@ -8,7 +8,7 @@ use super::source::Random;
 use super::tree::{Tree, decimal, map, names, plain, quoted};
 
 /// A random standard, and a random one it refers to, each edition as YAML text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Standards {
     /// The standard to evaluate by.
     pub main: String,

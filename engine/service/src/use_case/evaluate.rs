@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hengxin_core::date::{Date, Moment};
-use hengxin_core::fact::{Dossier, Related};
+use hengxin_core::fact::Classes;
 use hengxin_core::kernel::{self, Evaluation};
 use hengxin_core::reading::{Measured, Unknown};
 use hengxin_core::trace::{Explanation, Silent};
@@ -11,6 +11,7 @@ use hengxin_core::uscc::Uscc;
 use hengxin_store::{OwnedDossier, Snapshot};
 
 use crate::engine::{Engine, Prepared, Wanted};
+use crate::outline::Reach;
 use crate::problem::{Answer, Problem};
 
 /// How much is wanted.
@@ -94,34 +95,32 @@ pub fn evaluate_in(
     subject: Uscc,
     view: View,
 ) -> Answer<Evaluated> {
-    let dossier = Arc::new(dossier(snapshot, subject, &[Some(prepared)])?);
+    let dossier = Arc::new(dossier(snapshot, subject, &prepared.reach)?);
     Ok(Evaluated {
         subject,
         known_at: snapshot.known_at(),
-        facts_digest: dossier.digest,
+        facts_digest: dossier.digest(),
         assessed: assess(prepared, &dossier, view),
     })
 }
 
-/// What the ledger knows of an enterprise, as far as the standards look at it.
+/// What the ledger knows of an enterprise, as far as a standard looks at it.
 ///
 /// # Errors
 /// Nobody of that code, or a failing ledger.
-pub fn dossier(snapshot: &Snapshot, subject: Uscc, standards: &[Option<&Arc<Prepared>>]) -> Answer<OwnedDossier> {
-    let _ = standards;
-    snapshot.dossier(subject)?.ok_or(Problem::UnknownEnterprise { code: subject })
+pub fn dossier(snapshot: &Snapshot, subject: Uscc, reach: &Reach) -> Answer<OwnedDossier> {
+    snapshot.dossier(subject, &reach.kinds, reach.depth)?.ok_or(Problem::UnknownEnterprise { code: subject })
 }
 
 /// Applies a standard to what is known.
 pub fn assess(prepared: &Arc<Prepared>, dossier: &Arc<OwnedDossier>, view: View) -> Assessed {
-    let related: Vec<Related<'_>> = dossier.related();
-    let input = Dossier { file: dossier.file.as_file(), related: &related };
+    let classes = classes(dossier);
     let mut explanation = Explanation::default();
     let (evaluation, unknown) = prepared.with_bench(|bench| {
-        let evaluation = match view {
-            View::Basic => kernel::evaluate(bench, &dossier.classes, &input, &mut Silent),
-            View::Full => kernel::evaluate(bench, &dossier.classes, &input, &mut explanation),
-        };
+        let evaluation = dossier.with(|input| match view {
+            View::Basic => kernel::evaluate(bench, classes, input, &mut Silent),
+            View::Full => kernel::evaluate(bench, classes, input, &mut explanation),
+        });
         let unknown = bench.indicators().iter().zip(0u16..).filter_map(|(result, place)| match result.measured {
             Measured::Known(_) => None,
             Measured::Unknown(why) => Some((place, why)),
@@ -133,4 +132,10 @@ pub fn assess(prepared: &Arc<Prepared>, dossier: &Arc<OwnedDossier>, view: View)
         View::Full => Some(Box::new(Story { explanation, dossier: Arc::clone(dossier) })),
     };
     Assessed { prepared: Arc::clone(prepared), evaluation, unknown, story }
+}
+
+/// Classes only ever grow, so that the longest dictionary among the files knows all of them.
+fn classes(dossier: &OwnedDossier) -> &Classes {
+    let files = std::iter::once(&dossier.file).chain(&dossier.files);
+    files.map(|file| &*file.classes).max_by_key(|classes| classes.as_slice().len()).unwrap_or(&dossier.file.classes)
 }

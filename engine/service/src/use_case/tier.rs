@@ -8,11 +8,13 @@ use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
 use hengxin_core::tier::{self, Standing, Tier, TierDecision};
 use hengxin_core::uscc::Uscc;
-use hengxin_store::{Snapshot, Stored, TierFilter, TierRecord};
+use hengxin_store::{Command, Job, OwnedDossier, Results, Snapshot, Stored, TierFilter, TierRecord};
+use sha2::{Digest as _, Sha256};
 
 use super::evaluate::{Assessed, View, assess, dossier};
-use crate::engine::{Engine, PreparedPolicy, Wanted};
-use crate::outline::Direction;
+use crate::engine::{Engine, Prepared, PreparedPolicy, Wanted};
+use crate::hex::unhex;
+use crate::outline::{Direction, Reach};
 use crate::page::{Filter, Listing, Position};
 use crate::problem::Answer;
 
@@ -47,19 +49,39 @@ pub struct Decision {
     /// The tier and how it came about.
     pub decision: TierDecision,
     /// The public result; `None` when no edition is in force.
-    pub public: Option<Assessed>,
+    pub public: Option<SideResult>,
     /// The industry's own result; `None` likewise, and when the policy names none.
-    pub industry: Option<Assessed>,
+    pub industry: Option<SideResult>,
     /// Region the subject is registered in on the date.
     pub region: Option<RegionCode>,
     /// Industry likewise.
     pub industry_code: Option<IndustryCode>,
 }
 
+/// One of the two results.
+#[derive(Clone, Debug)]
+pub struct SideResult {
+    /// Digest of everything that was looked at for it.
+    pub facts_digest: [u8; 32],
+    /// The result.
+    pub assessed: Assessed,
+}
+
+fn side(prepared: &Arc<Prepared>, dossier: &Arc<OwnedDossier>, view: View) -> SideResult {
+    SideResult { facts_digest: dossier.digest(), assessed: assess(prepared, dossier, view) }
+}
+
+fn both(first: [u8; 32], second: [u8; 32]) -> [u8; 32] {
+    if first == second {
+        return first;
+    }
+    Sha256::new().chain_update(b"hengxin decision 1\n").chain_update(first).chain_update(second).finalize().into()
+}
+
 impl Decision {
     /// First later date on which it can change without a new fact; `None`: never.
     pub fn horizon(&self) -> Option<Date> {
-        let results = [&self.public, &self.industry].into_iter().flatten().filter_map(|a| a.evaluation.horizon);
+        let results = [&self.public, &self.industry].into_iter().flatten().filter_map(|side| side.assessed.evaluation.horizon);
         let own = self.policy.policy.effective.1;
         let ends = (own < Date::FOREVER && own >= self.policy.as_of).then(|| own.plus_days(1));
         results.chain(ends).chain(self.policy.changes).min()
@@ -87,8 +109,8 @@ impl Decision {
     }
 }
 
-fn grade(assessed: Option<&Assessed>) -> Option<&str> {
-    let assessed = assessed?;
+fn grade(side: Option<&SideResult>) -> Option<&str> {
+    let assessed = &side?.assessed;
     let grade: Grade = assessed.evaluation.outcome.grade()?;
     Some(assessed.prepared.standard.grades.id(grade))
 }
@@ -133,9 +155,16 @@ pub fn decide_in(
     {
         return Ok(found);
     }
-    let dossier = Arc::new(dossier(snapshot, subject, &[policy.public.as_ref(), policy.industry.as_ref()])?);
-    let public = policy.public.as_ref().map(|prepared| assess(prepared, &dossier, view));
-    let industry = policy.industry.as_ref().map(|prepared| assess(prepared, &dossier, view));
+    let none = Reach::default();
+    let reach = |prepared: &Option<Arc<Prepared>>| prepared.as_ref().map_or(none.clone(), |p| p.reach.clone());
+    let (first, second) = (reach(&policy.public), reach(&policy.industry));
+    let own = Arc::new(dossier(snapshot, subject, &first)?);
+    // Each result says what it was computed from, exactly as when it is asked for alone.
+    let theirs = if first == second { Arc::clone(&own) } else { Arc::new(dossier(snapshot, subject, &second)?) };
+    let public = policy.public.as_ref().map(|prepared| side(prepared, &own, view));
+    let industry = policy.industry.as_ref().map(|prepared| side(prepared, &theirs, view));
+    let facts_digest = both(own.digest(), theirs.digest());
+    let dossier = own;
     let decision = tier::classify(&policy.policy, public.as_ref().map(standing), industry.as_ref().map(standing));
     let file = dossier.file.as_file();
     let registration = file.registration(policy.as_of);
@@ -143,7 +172,7 @@ pub fn decide_in(
         subject,
         policy: Arc::clone(policy),
         known_at: snapshot.known_at(),
-        facts_digest: dossier.digest,
+        facts_digest,
         decision,
         region: registration.and_then(|r| r.region),
         industry_code: registration.and_then(|r| r.industry),
@@ -156,15 +185,16 @@ pub fn decide_in(
     Ok(decision)
 }
 
-fn standing(assessed: &Assessed) -> Standing<'_> {
+fn standing(side: &SideResult) -> Standing<'_> {
+    let assessed = &side.assessed;
     Standing { standard: &assessed.prepared.standard, evaluation: &assessed.evaluation }
 }
 
 /// One page of the tiers on record.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The rows, with the names of the enterprises.
-    pub rows: Vec<(Stored<TierRecord>, Option<String>)>,
+    /// The rows.
+    pub rows: Vec<Stored<TierRecord>>,
     /// Token of the next page; empty on the last.
     pub next: String,
 }
@@ -188,10 +218,63 @@ pub fn list(engine: &Engine, wanted: &TierFilter, size: usize, after: Option<&Po
         }
         Some(_) | None => String::new(),
     };
-    let mut rows = Vec::with_capacity(found.len());
-    for row in found {
-        let name = snapshot.display_name(row.record.subject)?;
-        rows.push((row, name));
+    Ok(Page { rows: found, next })
+}
+
+/// How many decisions are recorded in one transaction by [`record_all`].
+const CHUNK: usize = 1000;
+
+/// Decides for every enterprise of the ledger and records the decisions, so that they can be listed. Recording twice
+/// from the same knowledge records once. Gives the number of enterprises.
+///
+/// `encode` writes the body kept with each; `progress` hears the number done so far.
+///
+/// # Errors
+/// An unknown field, or a failing ledger. What was recorded before stays recorded.
+pub fn record_all(
+    engine: &Engine,
+    field: &str,
+    as_of: Date,
+    encode: impl Fn(&Decision) -> Vec<u8>,
+    mut progress: impl FnMut(u64),
+) -> Answer<u64> {
+    let policy = engine.policy(field, Wanted::InForce, as_of)?;
+    let known_at = engine.watermark();
+    let mut after = None;
+    let mut done = 0u64;
+    loop {
+        let snapshot = engine.snapshot(Some(known_at))?;
+        let subjects = snapshot.subjects(after, CHUNK)?;
+        let Some(last) = subjects.last() else { return Ok(done) };
+        after = Some(last.code);
+        let mut results = Results::default();
+        for subject in &subjects {
+            let decision = decide_in(&snapshot, &policy, subject.code, View::Basic)?;
+            results.tiers.push(record(&decision, encode(&decision)));
+        }
+        done += u64::try_from(subjects.len()).unwrap_or(0);
+        drop(snapshot);
+        let job = Job { request: None, command: Command::Record(results), respond: Box::new(|_| Vec::new()) };
+        engine.writer().call(job)?;
+        progress(done);
     }
-    Ok(Page { rows, next })
+}
+
+fn record(decision: &Decision, body: Vec<u8>) -> TierRecord {
+    let policy = &decision.policy.policy;
+    TierRecord {
+        subject: decision.subject,
+        field: policy.field.clone(),
+        policy: policy.id.clone(),
+        edition: policy.edition.clone(),
+        policy_digest: unhex(&decision.policy.digest),
+        as_of: decision.policy.as_of,
+        known_at: decision.known_at,
+        tier: decision.decision.tier.map(u16::from),
+        public: None,
+        industry: None,
+        region: decision.region,
+        industry_code: decision.industry_code,
+        body,
+    }
 }
