@@ -92,27 +92,31 @@ fn facts_of_two_codes_are_grouped_by_the_name_of_their_value() {
 }
 
 #[test]
-fn the_last_category_of_two_codes_goes_by_name() {
-    let rule = "{category: {minor: 1, serious: 3}, otherwise: 2}";
-    let reading = "{latest: [penalty, court-default], take: severity}";
-    check_score(
-        &[format!("{{id: d, title: \"x\", indicators: [{}]}}", indicator("i", reading, rule, ""))],
-        "3",
-    );
-}
-
-#[test]
-fn the_computed_maximum_of_a_weighted_dimension_is_not_rounded() {
+fn the_computed_maximum_of_a_weighted_dimension_is_cut_to_a_ten_thousandth() {
     let full = |points: &str| format!("{{all_or_nothing: {{at_least: 1, points: {points}}}}}");
     let penalties = "{count: penalty}";
     let a = indicator("a", penalties, &full("1"), ", weight: 33.33%");
     let b = indicator("b", penalties, &full("1.0001"), ", weight: 66.67%, max: 1.0001");
-    let c = indicator("c", "{latest: rating}", &full("1000").replace("at_least: 1", "at_least: 0"), "");
-    // The first dimension's children earn 0.3333 + 0.66676667, rounded 1.0001; its maximum is 1.00006667 exactly.
-    // With the second excluded the score is 1.0001 × 1001.00006667 ÷ 1.00006667 = 1001.03343…, not 1001.1001.
+    let c = indicator("c", "{latest: rating}", &full("1000"), "");
+    // The first dimension's children earn 0.3333 + 0.66676667, rounded 1.0001; its maximum is the same sum, cut to 1.
+    // With the second excluded the score is 1.0001 × 1001 ÷ 1.
     let dimensions = [
         format!("{{id: d, title: \"x\", indicators: [{a}, {b}]}}"),
         format!("{{id: e, title: \"x\", indicators: [{c}]}}"),
     ];
-    check_score(&dimensions, "1001.0334");
+    check_score(&dimensions, "1001.1001");
+}
+
+#[test]
+fn a_dimension_of_deductions_alone_is_no_measure_for_excluded_ones() {
+    let deduction = indicator("a", "{count: penalty}", "{per_event: {full: 0, each: -3, floor: -50}}", "");
+    let deduction = deduction.replace("unknown: exclude", "unknown: {points: 0}");
+    let out = indicator("b", "{latest: rating}", "{all_or_nothing: {at_least: 1, points: 10}}", "");
+    let award = "{all_or_nothing: {at_most: 0, points: 5}}";
+    let merit = indicator("c", "{count: award}", award, "");
+    let dimension =
+        |id: &str, indicator: &str| format!("{{id: {id}, title: \"x\", indicators: [{indicator}]}}");
+    // −3 + 5 of at most 0 + 5, when 10 more are out of reach: 2 × 15 ÷ 5.
+    let all = [dimension("d", &deduction), dimension("e", &out), dimension("f", &merit)];
+    check_score(&all, "6");
 }

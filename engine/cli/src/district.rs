@@ -272,7 +272,7 @@ pub fn district(enterprises: u32, seed: u64) -> Vec<Sheet> {
 }
 
 /// The code of the n-th enterprise.
-fn subject(n: u32) -> Option<String> {
+pub fn subject(n: u32) -> Option<String> {
     let body = format!("MAY{n:05}");
     let code = Uscc::assemble(*b"91", RegionCode::from_digits(330_199).ok()?, body.as_bytes().try_into().ok()?);
     code.ok().map(|c| c.to_string())

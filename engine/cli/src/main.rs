@@ -4,6 +4,7 @@
 
 mod codes;
 mod data;
+mod demo;
 mod district;
 mod failure;
 mod ingest;
@@ -19,6 +20,7 @@ use failure::Failure;
 #[derive(Parser)]
 #[command(name = "hengxin", version, max_term_width = 110, after_help = "\
 Examples:
+  hengxin demo                            the whole way on a synthetic district
   hengxin uscc 91110101MA00000U27         check a unified social credit code
   hengxin standards list                  the editions that ship with this binary
   hengxin standards check my-standards/   all faults of a folder of standards, at once
@@ -32,6 +34,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Load the sample district, score it, and explain one enterprise.
+    Demo(demo::Arguments),
     /// Check unified social credit codes: every defect, and what may have been meant.
     Uscc(codes::Arguments),
     /// Check, list, show or pin evaluation standards.
@@ -54,8 +58,10 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
+    end_quietly_when_nobody_reads();
     let arguments = Arguments::parse();
     let done = match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Uscc(arguments) => codes::run(&arguments),
         Command::Standards(arguments) => standards::run(&arguments),
         Command::Ingest(arguments) => ingest::run(&arguments),
@@ -75,6 +81,18 @@ fn main() -> std::process::ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// `hengxin … | head` closes our output early; that is no failure and deserves no backtrace.
+fn end_quietly_when_nobody_reads() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if text.contains("failed printing to stdout") {
+            std::process::exit(0);
+        }
+        report(info);
+    }));
 }
 
 /// The day in China, where every date of this system is counted.

@@ -51,6 +51,23 @@ pub struct Arguments {
     edition: Option<String>,
 }
 
+impl Arguments {
+    /// The question about one enterprise by the public standard.
+    pub fn about(code: &str, as_of: &str, data: &str) -> Arguments {
+        Arguments {
+            question: Question {
+                code: code.to_owned(),
+                as_of: Some(as_of.to_owned()),
+                known_at: None,
+                json: false,
+                place: Place::at(std::path::Path::new(data)),
+            },
+            standard: "public-comprehensive".to_owned(),
+            edition: None,
+        }
+    }
+}
+
 /// The tier of one enterprise in one field.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  hengxin tier 91330199MAY000005R --field environment\n  hengxin tier 91330199MAY000005R --field environment --json")]

@@ -1,1 +1,23 @@
-//! .
+//! The service: use cases over the catalogue and the ledger, and the gRPC surface in front of them.
+//!
+//! ```text
+//! bytes ─ grpc (parse, convert) ▶ use_case ▶ engine ─ ledger, catalogue, kernel ─▶ use_case ─ grpc (convert) ▶ bytes
+//! ```
+//!
+//! Only `grpc` names protobuf types and tonic; use cases take checked values and give the engine's own. Nothing here
+//! computes a point: that is the kernel's.
+
+pub mod engine;
+mod grpc;
+mod hex;
+pub mod outline;
+pub mod page;
+pub mod problem;
+pub mod server;
+pub mod story;
+pub mod use_case;
+
+pub use engine::{Engine, EngineOptions};
+pub use grpc::record_tiers;
+pub use problem::{Answer, Problem};
+pub use server::{Bound, Config, ServeError, Tls, bind, serve};

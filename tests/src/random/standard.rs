@@ -294,6 +294,10 @@ impl TreeMaker<'_, '_> {
         let (key, (children, reach)) = if depth > 0 && random.chance(60) {
             ("dimensions", self.dimensions(random, depth - 1))
         } else {
+            if self.style == Style::Anything && random.chance(30) {
+                self.excludes = !self.excludes;
+                self.nonnegative = self.excludes;
+            }
             let n = random.index(4) + 1;
             let all = (0..n).map(|_| self.indicator(random)).collect();
             ("indicators", group(random, all))

@@ -135,6 +135,9 @@ fn group(scene: &Scene<'_>, group: &[Node], indicators: &[RefIndicator]) -> Opti
         return None;
     }
     let complete = known.len() == group.len();
+    if !complete && known.iter().all(|i| maxima[*i] <= whole(0)) {
+        return None;
+    }
     let mut points = whole(0);
     let mut weight_of_known = whole(0);
     let mut max_of_known = whole(0);
