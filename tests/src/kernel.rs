@@ -154,7 +154,7 @@ impl Evaluator for Kernel {
         let head = |prepared: &Prepared| Standard::head(&prepared.main).expect("a head");
         let public_head = head(public_grades);
         let mut industry_head = head(industry_grades);
-        industry_head.id = "industry".to_owned();
+        "industry".clone_into(&mut industry_head.id);
         let document = hengxin_standard::parse_document(policy).expect("a random policy is YAML");
         let policy = TierPolicy::parse(&document, &Peers(vec![public_head, industry_head]))
             .unwrap_or_else(|faults| panic!("a valid policy was refused: {faults:?}\n{policy}"));

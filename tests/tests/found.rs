@@ -120,3 +120,17 @@ fn a_dimension_of_deductions_alone_is_no_measure_for_excluded_ones() {
     let all = [dimension("d", &deduction), dimension("e", &out), dimension("f", &merit)];
     check_score(&all, "6");
 }
+
+#[test]
+fn a_group_left_without_a_positive_maximum_is_excluded_and_explained_so() {
+    let deduction = indicator("a", "{count: penalty}", "{per_event: {full: 0, each: -3, floor: -50}}", "");
+    let deduction = deduction.replace("unknown: exclude", "unknown: {points: 0}");
+    let out = indicator("b", "{latest: rating}", "{all_or_nothing: {at_least: 1, points: 10}}", "");
+    let merit = indicator("c", "{count: award}", "{all_or_nothing: {at_most: 0, points: 5}}", "");
+    let dimension =
+        |id: &str, indicator: &str| format!("{{id: {id}, title: \"x\", indicators: [{indicator}]}}");
+    let inner = format!("{}, {}", dimension("d", &deduction), dimension("e", &out));
+    // `g` keeps only d, of at most 0, so it is out with its −3: 5 × (10 + 5) ÷ 5. The explanation must add up to that.
+    let all = [format!("{{id: g, title: \"x\", dimensions: [{inner}]}}"), dimension("f", &merit)];
+    check_score(&all, "15");
+}

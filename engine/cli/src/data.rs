@@ -36,7 +36,8 @@ impl Place {
     pub fn create(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
         std::fs::create_dir_all(&self.data)
             .with_context(|| format!("cannot make the data folder {}", self.data.display()))?;
-        Ledger::open_or_create(&self.path(), Arc::clone(&catalogue.vocabulary), Options::default()).map_err(store)
+        Ledger::open_or_create(&self.path(), Arc::clone(&catalogue.vocabulary), Options::default())
+            .map_err(store)
     }
 
     /// The ledger, which must exist; nothing in it is changed.
@@ -63,7 +64,9 @@ pub fn as_of(text: Option<&str>) -> Result<Date, Failure> {
     let Some(text) = text else { return Ok(today) };
     let date: Date = text.parse().map_err(|e| Failure::Input(format!("--as-of: {e}")))?;
     if date > today {
-        return Err(Failure::Input(format!("--as-of: found {date}, in the future; expected a day up to {today}")));
+        return Err(Failure::Input(format!(
+            "--as-of: found {date}, in the future; expected a day up to {today}"
+        )));
     }
     Ok(date)
 }
@@ -72,7 +75,9 @@ pub fn as_of(text: Option<&str>) -> Result<Date, Failure> {
 pub fn known_at(text: Option<&str>) -> Result<Option<Moment>, Failure> {
     let Some(text) = text else { return Ok(None) };
     let moment: jiff::Timestamp = text.parse().map_err(|_| {
-        Failure::Input(format!("--known-at: found `{text}`, expected a moment such as 2026-11-01T00:00:00+08:00"))
+        Failure::Input(format!(
+            "--known-at: found `{text}`, expected a moment such as 2026-11-01T00:00:00+08:00"
+        ))
     })?;
     Ok(Some(Moment(moment.as_microsecond())))
 }

@@ -94,7 +94,7 @@ impl Dice {
 
     /// A number from 0 to `n` − 1.
     fn below(&mut self, n: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(n) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
     }
 
     /// True in `percent` of a thousand.
@@ -137,22 +137,49 @@ pub fn district(enterprises: u32, seed: u64) -> Vec<Sheet> {
     let code = "统一社会信用代码";
     let mut registrations = Sheet::new(
         "registrations",
-        &[code, "企业名称", "变更日期", "成立日期", "法律形式", "企业规模", "登记状态", "所在地区", "行业代码", "注册资本(万元)"],
+        &[
+            code,
+            "企业名称",
+            "变更日期",
+            "成立日期",
+            "法律形式",
+            "企业规模",
+            "登记状态",
+            "所在地区",
+            "行业代码",
+            "注册资本(万元)",
+        ],
     );
     let mut penalties = Sheet::new(
         "penalties",
-        &["CF_XDR_MC", "CF_XDR_SHXYM", "CF_WSH", "CF_CFLB", "CF_NR_FK", "CF_JDRQ", "CF_GSJZQ", "CF_CFJG", "失信程度", "监管领域"],
+        &[
+            "CF_XDR_MC",
+            "CF_XDR_SHXYM",
+            "CF_WSH",
+            "CF_CFLB",
+            "CF_NR_FK",
+            "CF_JDRQ",
+            "CF_GSJZQ",
+            "CF_CFJG",
+            "失信程度",
+            "监管领域",
+        ],
     );
-    let mut permits =
-        Sheet::new("permits", &["XK_XDR_MC", "XK_XDR_SHXYM", "XK_WSH", "XK_XKLB", "XK_JDRQ", "XK_YXQZI", "XK_XKJG"]);
+    let mut permits = Sheet::new(
+        "permits",
+        &["XK_XDR_MC", "XK_XDR_SHXYM", "XK_WSH", "XK_XKLB", "XK_JDRQ", "XK_YXQZI", "XK_XKJG"],
+    );
     let mut abnormal = Sheet::new("abnormal", &[code, "文书号", "列入日期", "移出日期", "列入原因"]);
     let mut serious = Sheet::new("serious", &[code, "文书号", "列入日期", "移出日期", "名单领域"]);
-    let mut commitments = Sheet::new("commitments", &[code, "承诺编码", "承诺作出日期", "承诺类型", "承诺履行状态"]);
-    let mut contracts = Sheet::new("contracts", &[code, "合同编号", "履约评价日期", "合同金额(元)", "履约结果"]);
+    let mut commitments =
+        Sheet::new("commitments", &[code, "承诺编码", "承诺作出日期", "承诺类型", "承诺履行状态"]);
+    let mut contracts =
+        Sheet::new("contracts", &[code, "合同编号", "履约评价日期", "合同金额(元)", "履约结果"]);
     let mut inspections = Sheet::new("inspections", &[code, "文书号", "检查日期", "检查结果", "监管领域"]);
     let mut honours = Sheet::new("honours", &[code, "文书号", "授予日期", "有效期至", "级别", "类别"]);
     let mut grades = Sheet::new("grades", &[code, "文书号", "评价日期", "评价体系", "评价等级"]);
-    let mut defaults = Sheet::new("defaults", &[code, "文书号", "发布日期", "退出日期", "未履行金额(元)", "涉及主体"]);
+    let mut defaults =
+        Sheet::new("defaults", &[code, "文书号", "发布日期", "退出日期", "未履行金额(元)", "涉及主体"]);
     let mut reports = Sheet::new("reports", &[code, "报告年度", "报送日期", "报送状态"]);
     let mut repairs = Sheet::new("repairs", &[code, "信息类别", "原文书号", "原认定单位", "修复日期"]);
     for n in 0..enterprises {
@@ -173,7 +200,9 @@ pub fn district(enterprises: u32, seed: u64) -> Vec<Sheet> {
             d.pick(&["大型", "中型", "小型", "小型", "微型", "微型", "微型"]),
             status,
             d.pick(&["330106", "330108", "330110"]),
-            d.pick(&["C1411", "C2710", "C3012", "F5211", "F5112", "H6210", "I6510", "K7010", "L7211", "E4710"]),
+            d.pick(&[
+                "C1411", "C2710", "C3012", "F5211", "F5112", "H6210", "I6510", "K7010", "L7211", "E4710",
+            ]),
             &display_decimal(i64::try_from(d.below(500_000)).unwrap_or(0) + 1000, 2),
         ]));
         let within = age.min(1460);
@@ -204,7 +233,8 @@ pub fn district(enterprises: u32, seed: u64) -> Vec<Sheet> {
         }
         for i in 0..d.events(300, 3) {
             let on = d.day(within);
-            let until = if d.permille(200) { "2099/12/31".to_owned() } else { on.months_elapsed_on(60).to_string() };
+            let until =
+                if d.permille(200) { "2099/12/31".to_owned() } else { on.months_elapsed_on(60).to_string() };
             let number = format!("示许〔{}〕{n:05}-{i}号", on.year());
             permits.rows.push(row(&[&name, &subject, &number, "普通", &on.to_string(), &until, AUTHORITY]));
         }
@@ -213,28 +243,70 @@ pub fn district(enterprises: u32, seed: u64) -> Vec<Sheet> {
             let off = on.plus_days(100 + i32::try_from(d.below(500)).unwrap_or(0));
             let off = if off <= last_day() { off.to_string() } else { String::new() };
             let reason = d.pick(&["未公示年度报告", "通过登记住所无法联系"]);
-            abnormal.rows.push(row(&[&subject, &format!("示异〔{}〕{n:05}-{i}号", on.year()), &on.to_string(), &off, reason]));
+            abnormal.rows.push(row(&[
+                &subject,
+                &format!("示异〔{}〕{n:05}-{i}号", on.year()),
+                &on.to_string(),
+                &off,
+                reason,
+            ]));
         }
         if d.permille(3 * trouble) {
             let on = d.day(within.min(900));
             let field = d.pick(&["税收", "市场监管", "拖欠农民工工资", "安全生产"]);
-            serious.rows.push(row(&[&subject, &format!("示列〔{}〕{n:05}号", on.year()), &on.to_string(), "", field]));
+            serious.rows.push(row(&[
+                &subject,
+                &format!("示列〔{}〕{n:05}号", on.year()),
+                &on.to_string(),
+                "",
+                field,
+            ]));
         }
         for i in 0..d.events(350, 4) {
             let on = d.day(within);
-            let serial = format!("330199{}{:06}", on.to_string().replace('-', ""), n * 8 + u32::try_from(i).unwrap_or(0));
-            let state = if d.permille(40 * trouble) { d.pick(&["部分履行", "全部未履行"]) } else { "全部履行" };
-            commitments.rows.push(row(&[&subject, &serial, &on.to_string(), d.pick(&["审批替代型", "信用修复型", "主动型"]), state]));
+            let serial = format!(
+                "330199{}{:06}",
+                on.to_string().replace('-', ""),
+                n * 8 + u32::try_from(i).unwrap_or(0)
+            );
+            let state = if d.permille(40 * trouble) {
+                d.pick(&["部分履行", "全部未履行"])
+            } else {
+                "全部履行"
+            };
+            commitments.rows.push(row(&[
+                &subject,
+                &serial,
+                &on.to_string(),
+                d.pick(&["审批替代型", "信用修复型", "主动型"]),
+                state,
+            ]));
         }
         for i in 0..d.events(250, 4) {
             let amount = display_decimal(i64::try_from(d.below(900_000_000)).unwrap_or(0) + 100_000, 2);
             let result = if d.permille(40 * trouble) { "违约" } else { "已履约" };
-            contracts.rows.push(row(&[&subject, &format!("HT-{n:05}-{i}"), &d.day(within).to_string(), &amount, result]));
+            contracts.rows.push(row(&[
+                &subject,
+                &format!("HT-{n:05}-{i}"),
+                &d.day(within).to_string(),
+                &amount,
+                result,
+            ]));
         }
         for i in 0..d.events(400, 3) {
             let on = d.day(within);
-            let result = if d.permille(60 * trouble) { d.pick(&["发现问题已整改", "发现问题待处理"]) } else { "未发现问题" };
-            inspections.rows.push(row(&[&subject, &format!("示检〔{}〕{n:05}-{i}号", on.year()), &on.to_string(), result, "市场监管"]));
+            let result = if d.permille(60 * trouble) {
+                d.pick(&["发现问题已整改", "发现问题待处理"])
+            } else {
+                "未发现问题"
+            };
+            inspections.rows.push(row(&[
+                &subject,
+                &format!("示检〔{}〕{n:05}-{i}号", on.year()),
+                &on.to_string(),
+                result,
+                "市场监管",
+            ]));
         }
         if d.permille(80) {
             let on = d.day(within);
@@ -249,13 +321,30 @@ pub fn district(enterprises: u32, seed: u64) -> Vec<Sheet> {
             ]));
         }
         if age > 800 {
-            let grade = if d.permille(40 * trouble) { d.pick(&["C", "D"]) } else { d.pick(&["A", "B", "B", "B", "M"]) };
-            grades.rows.push(row(&[&subject, &format!("示税〔2026〕{n:05}"), "2026-04-30", "纳税缴费信用", grade]));
+            let grade = if d.permille(40 * trouble) {
+                d.pick(&["C", "D"])
+            } else {
+                d.pick(&["A", "B", "B", "B", "M"])
+            };
+            grades.rows.push(row(&[
+                &subject,
+                &format!("示税〔2026〕{n:05}"),
+                "2026-04-30",
+                "纳税缴费信用",
+                grade,
+            ]));
         }
         if d.permille(6 * trouble) {
             let amount = display_decimal(i64::try_from(d.below(90_000_000)).unwrap_or(0) + 100_000, 2);
             let on = d.day(within);
-            defaults.rows.push(row(&[&subject, &format!("示执〔{}〕{n:05}号", on.year()), &on.to_string(), "", &amount, "企业"]));
+            defaults.rows.push(row(&[
+                &subject,
+                &format!("示执〔{}〕{n:05}号", on.year()),
+                &on.to_string(),
+                "",
+                &amount,
+                "企业",
+            ]));
         }
         for year in [2023, 2024, 2025] {
             if established.year() <= year && !d.permille(15 * trouble) {
@@ -266,15 +355,27 @@ pub fn district(enterprises: u32, seed: u64) -> Vec<Sheet> {
         }
     }
     vec![
-        registrations, permits, penalties, abnormal, serious, commitments, contracts, inspections, honours, grades,
-        defaults, reports, repairs,
+        registrations,
+        permits,
+        penalties,
+        abnormal,
+        serious,
+        commitments,
+        contracts,
+        inspections,
+        honours,
+        grades,
+        defaults,
+        reports,
+        repairs,
     ]
 }
 
 /// The code of the n-th enterprise.
 pub fn subject(n: u32) -> Option<String> {
     let body = format!("MAY{n:05}");
-    let code = Uscc::assemble(*b"91", RegionCode::from_digits(330_199).ok()?, body.as_bytes().try_into().ok()?);
+    let code =
+        Uscc::assemble(*b"91", RegionCode::from_digits(330_199).ok()?, body.as_bytes().try_into().ok()?);
     code.ok().map(|c| c.to_string())
 }
 

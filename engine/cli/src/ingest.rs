@@ -67,7 +67,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Reads one file into the ledger.
-pub fn file(path: &Path, code: Option<&str>, ledger: &Ledger, catalogue: &Catalogue) -> Result<Report, Failure> {
+pub fn file(
+    path: &Path,
+    code: Option<&str>,
+    ledger: &Ledger,
+    catalogue: &Catalogue,
+) -> Result<Report, Failure> {
     let input = |problem: String| Failure::Input(problem);
     let vocabulary = &catalogue.vocabulary;
     let opened = table::open(path).map_err(|e| input(e.to_string()))?;
@@ -92,10 +97,15 @@ pub fn file(path: &Path, code: Option<&str>, ledger: &Ledger, catalogue: &Catalo
         file: Some(FileStamp { name, sha256: Sha256::digest(&bytes).into(), layout: code.clone() }),
         resolves: Vec::new(),
     };
-    let accepted = read.accepted.into_iter().map(|a| Submission { line: a.line, row: SubmittedRow::Draft(a.draft) });
+    let accepted =
+        read.accepted.into_iter().map(|a| Submission { line: a.line, row: SubmittedRow::Draft(a.draft) });
     let rejected = read.rejected.into_iter().map(|r| Submission {
         line: r.line,
-        row: SubmittedRow::Rejected(Rejected { code: Some(code.clone()), cells: r.cells, reasons: r.reasons }),
+        row: SubmittedRow::Rejected(Rejected {
+            code: Some(code.clone()),
+            cells: r.cells,
+            reasons: r.reasons,
+        }),
     });
     let batch = Batch::prepare(vocabulary, accepted.chain(rejected), origin);
     let mut recorder = ledger.recorder().map_err(data::store)?;
@@ -144,7 +154,10 @@ fn delivery(text: &str, catalogue: &Catalogue) -> Result<Vec<Delivery>, Failure>
     }
     let register = catalogue.vocabulary.register_id(register).ok_or_else(|| {
         let known: Vec<&str> = registers.iter().map(|r| r.id.as_str()).collect();
-        Failure::Input(format!("--deliver: found the register `{register}`, expected one of {}", known.join(", ")))
+        Failure::Input(format!(
+            "--deliver: found the register `{register}`, expected one of {}",
+            known.join(", ")
+        ))
     })?;
     Ok(vec![Delivery { register, region, through }])
 }

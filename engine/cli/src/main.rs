@@ -18,7 +18,11 @@ use failure::Failure;
 
 /// 衡信: comprehensive credit evaluation of enterprises, and supervision by tier.
 #[derive(Parser)]
-#[command(name = "hengxin", version, max_term_width = 110, after_help = "\
+#[command(
+    name = "hengxin",
+    version,
+    max_term_width = 110,
+    after_help = "\
 Examples:
   hengxin demo                            the whole way on a synthetic district
   hengxin uscc 91110101MA00000U27         check a unified social credit code
@@ -26,7 +30,8 @@ Examples:
   hengxin standards check my-standards/   all faults of a folder of standards, at once
   hengxin generate --out district         a synthetic district in the official templates
 
-Exit codes: 0 done, 1 failed, 2 bad input.")]
+Exit codes: 0 done, 1 failed, 2 bad input."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -70,7 +75,12 @@ fn main() -> std::process::ExitCode {
         Command::Tier(arguments) => score::tier(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut self::Arguments::command(), "hengxin", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut self::Arguments::command(),
+                "hengxin",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
     };

@@ -39,7 +39,9 @@ pub struct Question {
 
 /// Score one enterprise by one standard.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hengxin score 91330199MAY000005R\n  hengxin score 91330199MAY000005R --standard tax-credit --as-of 2026-04-30 --json")]
+#[command(
+    after_help = "Examples:\n  hengxin score 91330199MAY000005R\n  hengxin score 91330199MAY000005R --standard tax-credit --as-of 2026-04-30 --json"
+)]
 pub struct Arguments {
     #[command(flatten)]
     question: Question,
@@ -70,7 +72,9 @@ impl Arguments {
 
 /// The tier of one enterprise in one field.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hengxin tier 91330199MAY000005R --field environment\n  hengxin tier 91330199MAY000005R --field environment --json")]
+#[command(
+    after_help = "Examples:\n  hengxin tier 91330199MAY000005R --field environment\n  hengxin tier 91330199MAY000005R --field environment --json"
+)]
 pub struct TierArguments {
     #[command(flatten)]
     question: Question,
@@ -91,7 +95,11 @@ impl Question {
     fn open(&self) -> Result<Opened, Failure> {
         let subject: Uscc = self.code.parse().map_err(|problem| {
             let near: Vec<String> = Uscc::suggest(&self.code).iter().map(ToString::to_string).collect();
-            let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+            let hint = if near.is_empty() {
+                String::new()
+            } else {
+                format!("; did you mean {}?", near.join(" or "))
+            };
             Failure::Input(format!("`{}`: {problem}{hint}", self.code))
         })?;
         let as_of = data::as_of(self.as_of.as_deref())?;
@@ -230,7 +238,13 @@ fn head(opened: &Opened, edition: &Edition, evaluation: &Evaluation) -> Value {
 
 fn print_head(opened: &Opened, edition: &Edition, evaluation: &Evaluation) {
     let standard = &edition.standard;
-    println!("{} by {} {} ({})", opened.file.subject, standard.title, standard.edition, standard.status.name());
+    println!(
+        "{} by {} {} ({})",
+        opened.file.subject,
+        standard.title,
+        standard.edition,
+        standard.status.name()
+    );
     println!("as of {}, known at {}", opened.as_of, data::moment(opened.snapshot.known_at()));
     println!("digest of the standard {}", edition.digest);
     println!("{}", outcome(standard, evaluation));
@@ -250,7 +264,8 @@ fn print_head(opened: &Opened, edition: &Edition, evaluation: &Evaluation) {
 
 /// The outcome in words.
 pub fn outcome(standard: &Standard, evaluation: &Evaluation) -> String {
-    let grade = |g: Option<u16>| g.map_or("no grade".to_owned(), |g| format!("grade {}", standard.grades.id(g)));
+    let grade =
+        |g: Option<u16>| g.map_or("no grade".to_owned(), |g| format!("grade {}", standard.grades.id(g)));
     match evaluation.outcome {
         Outcome::NotEligible(Ineligible::Kind) => "not evaluated: another kind of subject".to_owned(),
         Outcome::NotEligible(Ineligible::Rule(i)) => {
@@ -298,14 +313,14 @@ fn adjustment(standard: &Standard, what: Adjustment) -> String {
 /// Runs `tier`.
 pub fn tier(arguments: &TierArguments) -> Result<(), Failure> {
     let opened = arguments.question.open()?;
-    let policy = opened
-        .catalogue
-        .policy(&arguments.field, opened.as_of)
-        .map_err(|e| Failure::Input(e.to_string()))?;
+    let policy =
+        opened.catalogue.policy(&arguments.field, opened.as_of).map_err(|e| Failure::Input(e.to_string()))?;
     let (decision, results) = decide(&opened.catalogue, &policy.policy, &opened.file, opened.as_of);
     let policy = &policy.policy;
-    let measures: Vec<String> =
-        decision.tier.map(|t| policy.tiers[usize::from(t) - 1].measures.iter().map(measure).collect()).unwrap_or_default();
+    let measures: Vec<String> = decision
+        .tier
+        .map(|t| policy.tiers[usize::from(t) - 1].measures.iter().map(measure).collect())
+        .unwrap_or_default();
     if arguments.question.json {
         output::json(&json!({
             "subject": opened.file.subject.to_string(), "field": policy.field, "policy": policy.id,

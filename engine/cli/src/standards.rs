@@ -23,7 +23,9 @@ pub struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Check a folder of standards and run the cases beside them: all faults at once.
-    #[command(after_help = "Examples:\n  hengxin standards check standards\n  hengxin standards check --json my-standards | jq .check")]
+    #[command(
+        after_help = "Examples:\n  hengxin standards check standards\n  hengxin standards check --json my-standards | jq .check"
+    )]
     Check {
         /// The folder: `vocabulary.yaml`, `ID/EDITION.yaml`, `policies/FIELD/EDITION.yaml`.
         #[arg(default_value = "standards")]
@@ -43,7 +45,9 @@ enum Command {
         json: bool,
     },
     /// Show one edition as a readable page, or its text.
-    #[command(after_help = "Examples:\n  hengxin standards show public-comprehensive\n  hengxin standards show public-comprehensive --as-of 2020-06-30\n  hengxin standards show tax-credit --edition 2025.1 --text")]
+    #[command(
+        after_help = "Examples:\n  hengxin standards show public-comprehensive\n  hengxin standards show public-comprehensive --as-of 2020-06-30\n  hengxin standards show tax-credit --edition 2025.1 --text"
+    )]
     Show {
         /// Id of the standard.
         id: String,
@@ -155,7 +159,9 @@ fn check(folder: &Path, as_json: bool) -> Result<(), Failure> {
     }
     let (standards, policies) = (catalogue.standards().count(), catalogue.policies().count());
     if !as_json {
-        println!("{standards} standards and {policies} policies without faults; {held} cases hold, {failed} do not");
+        println!(
+            "{standards} standards and {policies} policies without faults; {held} cases hold, {failed} do not"
+        );
     }
     if failed > 0 { Err(Failure::Shown) } else { Ok(()) }
 }
@@ -217,7 +223,13 @@ fn show(
     }
     let s = &found.standard;
     println!("{} ({} {}), {}", s.title, s.id, s.edition, s.authority);
-    println!("in force from {} to {}; status {}; digest {}", s.effective.0, s.effective.1, s.status.name(), found.digest);
+    println!(
+        "in force from {} to {}; status {}; digest {}",
+        s.effective.0,
+        s.effective.1,
+        s.status.name(),
+        found.digest
+    );
     if let Some(note) = &s.note {
         println!("note: {note}");
     }

@@ -96,16 +96,20 @@ impl Condition {
                 None => Truth::Unknown,
             },
             // Every branch is asked, so that the horizon never depends on the order they are written in.
-            Condition::All(all) => all.iter().fold(Truth::True, |so_far, c| match (so_far, c.truth(look, due)) {
-                (Truth::False, _) | (_, Truth::False) => Truth::False,
-                (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
-                (Truth::True, Truth::True) => Truth::True,
-            }),
-            Condition::Any(any) => any.iter().fold(Truth::False, |so_far, c| match (so_far, c.truth(look, due)) {
-                (Truth::True, _) | (_, Truth::True) => Truth::True,
-                (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
-                (Truth::False, Truth::False) => Truth::False,
-            }),
+            Condition::All(all) => {
+                all.iter().fold(Truth::True, |so_far, c| match (so_far, c.truth(look, due)) {
+                    (Truth::False, _) | (_, Truth::False) => Truth::False,
+                    (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
+                    (Truth::True, Truth::True) => Truth::True,
+                })
+            }
+            Condition::Any(any) => {
+                any.iter().fold(Truth::False, |so_far, c| match (so_far, c.truth(look, due)) {
+                    (Truth::True, _) | (_, Truth::True) => Truth::True,
+                    (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
+                    (Truth::False, Truth::False) => Truth::False,
+                })
+            }
             Condition::Not(inner) => match inner.truth(look, due) {
                 Truth::True => Truth::False,
                 Truth::False => Truth::True,
@@ -151,7 +155,11 @@ fn parse_reading(value: &Node, fields: &mut Fields<'_>, scope: &mut Scope<'_>) -
         (gives @ (Gives::Quantity(_) | Gives::Events), _) => {
             let unit = gives.unit(value, &mut scope.faults)?;
             if let Some(node) = is {
-                scope.faults.node(node, Check::UnitMismatch, format!("a comparison, as the reading gives {}", unit.name()));
+                scope.faults.node(
+                    node,
+                    Check::UnitMismatch,
+                    format!("a comparison, as the reading gives {}", unit.name()),
+                );
                 return None;
             }
             let range = Range::parse(fields, unit, &mut scope.faults)?;

@@ -232,7 +232,11 @@ mod tests {
         let first = date("1895-01-01").days();
         for n in 0..150_000 {
             let ours = Date::from_days(first + n);
-            let theirs = (i32::from(civil.year()), civil.month().cast_unsigned().into(), civil.day().cast_unsigned().into());
+            let theirs = (
+                i32::from(civil.year()),
+                civil.month().cast_unsigned().into(),
+                civil.day().cast_unsigned().into(),
+            );
             assert_eq!(ours.ymd(), theirs);
             assert_eq!(Date::from_ymd(theirs.0, theirs.1, theirs.2), Ok(ours));
             civil = civil.tomorrow().expect("in range");

@@ -279,7 +279,12 @@ impl<'n> Fields<'n> {
         for (i, (key, _)) in entries.iter().enumerate() {
             if entries.iter().take(i).any(|(earlier, _)| earlier.text == key.text) {
                 taken[i] = true;
-                faults.push(key.span, Check::DuplicateKey, format!("`{}` a second time", key.text), "each key once");
+                faults.push(
+                    key.span,
+                    Check::DuplicateKey,
+                    format!("`{}` a second time", key.text),
+                    "each key once",
+                );
             }
         }
         Some(Fields { node, entries, taken, asked: Vec::new() })
@@ -315,7 +320,12 @@ impl<'n> Fields<'n> {
     /// Reports that `key` is absent.
     pub fn report_missing(&self, key: &str, check: Check, faults: &mut Faults) {
         let keys: Vec<&str> = self.entries.iter().map(|(k, _)| k.text.as_str()).collect();
-        faults.push(self.node.span, check, format!("keys `{}`", keys.join("`, `")), format!("also the key `{key}`"));
+        faults.push(
+            self.node.span,
+            check,
+            format!("keys `{}`", keys.join("`, `")),
+            format!("also the key `{key}`"),
+        );
     }
 
     /// The text of a required key.
@@ -331,7 +341,12 @@ impl<'n> Fields<'n> {
     }
 
     /// Which of `keys` is present; exactly one must be. Its index and value.
-    pub fn one_of(&mut self, keys: &[&'static str], what: &str, faults: &mut Faults) -> Option<(usize, &'n Node)> {
+    pub fn one_of(
+        &mut self,
+        keys: &[&'static str],
+        what: &str,
+        faults: &mut Faults,
+    ) -> Option<(usize, &'n Node)> {
         let present: Vec<(usize, &'n Node)> =
             keys.iter().enumerate().filter_map(|(i, key)| self.take(key).map(|node| (i, node))).collect();
         match present.as_slice() {

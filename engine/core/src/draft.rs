@@ -111,9 +111,10 @@ pub fn read_date(text: &str) -> Result<Date, String> {
     let text = text.trim();
     let day = text.split([' ', 'T']).next().unwrap_or(text);
     if let Some(time) = text.get(day.len() + 1..)
-        && !time.trim_end_matches('Z').chars().all(|c| matches!(c, '0' | ':' | '.')) {
-            return Err("a date without a time of day".to_owned());
-        }
+        && !time.trim_end_matches('Z').chars().all(|c| matches!(c, '0' | ':' | '.'))
+    {
+        return Err("a date without a time of day".to_owned());
+    }
     let parts: Vec<&str> = if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
         vec![&day[..4], &day[4..6], &day[6..]]
     } else {
@@ -125,9 +126,8 @@ pub fn read_date(text: &str) -> Result<Date, String> {
         digits.then(|| text.parse::<u32>().ok()).flatten()
     };
     match (number(year, 4).filter(|_| year.len() == 4), number(month, 2), number(day, 2)) {
-        (Some(year), Some(month), Some(day)) => {
-            Date::from_ymd(year.cast_signed(), month, day).map_err(|problem| format!("a date that exists: {problem}"))
-        }
+        (Some(year), Some(month), Some(day)) => Date::from_ymd(year.cast_signed(), month, day)
+            .map_err(|problem| format!("a date that exists: {problem}")),
         _ => Err(form()),
     }
 }
@@ -153,13 +153,17 @@ impl Draft {
         let mut parsed: Vec<Parsed> = Vec::with_capacity(code.fields.len());
         for (i, field) in code.fields.iter().enumerate() {
             let text = cell(i).map(str::trim).filter(|t| !t.is_empty());
-            let value = if let Some(text) = text { row.read(i, text, protect) } else {
+            let value = if let Some(text) = text {
+                row.read(i, text, protect)
+            } else {
                 if field.required {
                     row.fault(i, "nothing".to_owned(), "a value".to_owned());
                 }
                 Parsed::Absent
             };
-            if let (Parsed::Bits(bits), Some(position)) = (&value, code.class_fields.iter().position(|c| *c == i)) {
+            if let (Parsed::Bits(bits), Some(position)) =
+                (&value, code.class_fields.iter().position(|c| *c == i))
+            {
                 values[position] = *bits;
             }
             parsed.push(value);
@@ -256,7 +260,12 @@ impl Row<'_> {
         }
     }
 
-    fn parse(&self, i: usize, text: &str, protect: &dyn Fn(&str) -> String) -> Result<(String, Parsed), String> {
+    fn parse(
+        &self,
+        i: usize,
+        text: &str,
+        protect: &dyn Fn(&str) -> String,
+    ) -> Result<(String, Parsed), String> {
         let field = &self.code.fields[i];
         let ends = self.code.ends_on == Some(i) || self.code.publicity_until == Some(i);
         Ok(match &field.kind {
@@ -293,13 +302,18 @@ impl Row<'_> {
                 (values[index].id.clone(), Parsed::Bits(index as u64 + 1))
             }
             FieldKind::Set(values) => {
-                let words = text.split([';', '；', '、', ',', '，', '|']).map(str::trim).filter(|w| !w.is_empty());
+                let words =
+                    text.split([';', '；', '、', ',', '，', '|']).map(str::trim).filter(|w| !w.is_empty());
                 let mut bits = 0u64;
                 for word in words {
                     bits |= 1 << find(values, word)?;
                 }
-                let names: Vec<&str> =
-                    values.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, v)| v.id.as_str()).collect();
+                let names: Vec<&str> = values
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, _)| bits >> i & 1 == 1)
+                    .map(|(_, v)| v.id.as_str())
+                    .collect();
                 (names.join(";"), Parsed::Bits(bits))
             }
             FieldKind::Region => {
@@ -313,7 +327,11 @@ impl Row<'_> {
             FieldKind::Uscc => {
                 let code: Uscc = text.parse().map_err(|problem| {
                     let near: Vec<String> = Uscc::suggest(text).iter().map(ToString::to_string).collect();
-                    let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+                    let hint = if near.is_empty() {
+                        String::new()
+                    } else {
+                        format!("; did you mean {}?", near.join(" or "))
+                    };
                     format!("a unified social credit code: {problem}{hint}")
                 })?;
                 (code.to_string(), Parsed::Code(code))
@@ -341,7 +359,9 @@ impl Row<'_> {
     }
 
     fn end(&mut self, field: Option<usize>, parsed: &[Parsed], start: Option<Date>) -> Date {
-        let Some((i, Parsed::Date(date))) = field.and_then(|i| Some((i, parsed.get(i)?))) else { return Date::FOREVER };
+        let Some((i, Parsed::Date(date))) = field.and_then(|i| Some((i, parsed.get(i)?))) else {
+            return Date::FOREVER;
+        };
         if let Some(start) = start.filter(|start| *date < *start) {
             let title = &self.code.fields[self.code.occurred_on].title;
             let expected = format!("a day on or after {start} ({title})");
@@ -417,10 +437,13 @@ fn amount(text: &str, places: u32) -> Result<i64, String> {
 }
 
 fn find(values: &[EnumValue], text: &str) -> Result<usize, String> {
-    values.iter().position(|v| v.id == text || v.title == text || v.also.iter().any(|a| a == text)).ok_or_else(|| {
-        let titles: Vec<&str> = values.iter().map(|v| v.title.as_str()).collect();
-        format!("one of {}", titles.join("、"))
-    })
+    values
+        .iter()
+        .position(|v| v.id == text || v.title == text || v.also.iter().any(|a| a == text))
+        .ok_or_else(|| {
+            let titles: Vec<&str> = values.iter().map(|v| v.title.as_str()).collect();
+            format!("one of {}", titles.join("、"))
+        })
 }
 
 fn registration(code: &Code, parsed: &[Parsed]) -> RegistrationDraft {
@@ -459,10 +482,14 @@ mod tests {
     #[test]
     fn one_day_is_written_in_many_ways() {
         let day = "2024-01-05".parse().expect("a date");
-        for text in ["2024-01-05", "2024/1/5", "2024.1.5", "20240105", "2024年1月5日", "2024-01-05 00:00:00"] {
+        for text in ["2024-01-05", "2024/1/5", "2024.1.5", "20240105", "2024年1月5日", "2024-01-05 00:00:00"]
+        {
             assert_eq!(read_date(text), Ok(day), "{text}");
         }
-        assert_eq!(read_date("2024-02-30"), Err("a date that exists: 2024-02 has 29 days, found day 30".to_owned()));
+        assert_eq!(
+            read_date("2024-02-30"),
+            Err("a date that exists: 2024-02 has 29 days, found day 30".to_owned())
+        );
         assert_eq!(read_date("24/1/5"), Err("a date such as 2024-01-05, 2024/1/5 or 20240105".to_owned()));
         assert_eq!(read_date("2024-01-05 13:30"), Err("a date without a time of day".to_owned()));
     }

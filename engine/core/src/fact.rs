@@ -176,9 +176,11 @@ impl FactColumns {
             columns.repaired_on.push(row.repaired_on);
             columns.publicity_until.push(row.publicity_until);
             let fact = u32::try_from(i).unwrap_or(u32::MAX);
-            columns
-                .objections
-                .extend(row.objections.into_iter().map(|(from, until)| Objection { fact, from, until }));
+            columns.objections.extend(row.objections.into_iter().map(|(from, until)| Objection {
+                fact,
+                from,
+                until,
+            }));
         }
         columns
     }
@@ -223,8 +225,10 @@ pub struct Registration {
 }
 
 /// Which registers were delivered, for which region, through which day.
+///
+/// Kept by register: the kernel asks for each selection of each subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Deliveries(Vec<Delivery>);
+pub struct Deliveries(Vec<Vec<(RegionCode, Date)>>);
 
 /// One register is complete for one region through one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,17 +244,32 @@ pub struct Delivery {
 impl Deliveries {
     /// Those known at the moment of the cut.
     pub fn new(deliveries: Vec<Delivery>) -> Deliveries {
-        Deliveries(deliveries)
+        let mut by_register: Vec<Vec<(RegionCode, Date)>> = Vec::new();
+        for Delivery { register, region, through } in deliveries {
+            let register = usize::from(register.0);
+            if by_register.len() <= register {
+                by_register.resize(register + 1, Vec::new());
+            }
+            // Of several for one region the latest says it all.
+            match by_register[register].iter_mut().find(|(known, _)| *known == region) {
+                Some((_, known)) => *known = through.max(*known),
+                None => by_register[register].push((region, through)),
+            }
+        }
+        for regions in &mut by_register {
+            regions.sort_unstable();
+        }
+        Deliveries(by_register)
     }
 
     /// The last day through which `register` is complete for a subject in `region`. `None` when nothing was
     /// delivered; a subject without a region has only national deliveries.
     pub fn through(&self, register: RegisterId, region: Option<RegionCode>) -> Option<Date> {
         self.0
+            .get(usize::from(register.0))?
             .iter()
-            .filter(|d| d.register == register)
-            .filter(|d| d.region.is_national() || region.is_some_and(|r| d.region.contains(r)))
-            .map(|d| d.through)
+            .filter(|(known, _)| known.is_national() || region.is_some_and(|r| known.contains(r)))
+            .map(|(_, through)| *through)
             .max()
     }
 }

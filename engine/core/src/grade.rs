@@ -77,7 +77,9 @@ impl Grades {
     /// The grade of the band a score falls in; without a score, the starting one.
     pub(crate) fn band(&self, score: Option<Points>) -> Option<Grade> {
         match score {
-            Some(score) => self.bands.iter().find(|(from, _)| *from <= score).or(self.bands.last()).map(|(_, g)| *g),
+            Some(score) => {
+                self.bands.iter().find(|(from, _)| *from <= score).or(self.bands.last()).map(|(_, g)| *g)
+            }
             None => self.start,
         }
     }
@@ -101,7 +103,8 @@ impl Grades {
             let mut f = Fields::open(item, "a grade", &mut scope.faults)?;
             let id = f.need_text("grade", &mut scope.faults);
             let title = f.take_text("title", &mut scope.faults).map(str::to_owned);
-            let bounds = if scored { tiling::Bounds::take(&mut f, Unit::Points, &mut scope.faults) } else { None };
+            let bounds =
+                if scored { tiling::Bounds::take(&mut f, Unit::Points, &mut scope.faults) } else { None };
             f.finish(&mut scope.faults);
             let id = id?;
             if all.iter().any(|g| g.id == id) || id == "none" {
@@ -157,9 +160,11 @@ impl Grades {
             Effect::Downgrade(steps) => Some((raised + u32::from(*steps)).min(worst)),
             Effect::AtLeast(_) | Effect::Note => None,
         };
-        let result = applied.iter().filter(|(_, e)| !matches!(e, Effect::Exactly(_))).filter_map(|(_, e)| candidate(e)).fold(based, |worst, c| {
-            worst.max(c)
-        });
+        let result = applied
+            .iter()
+            .filter(|(_, e)| !matches!(e, Effect::Exactly(_)))
+            .filter_map(|(_, e)| candidate(e))
+            .fold(based, |worst, c| worst.max(c));
         let decided = applied.iter().filter(|(_, effect)| match effect {
             Effect::AtLeast(grade) => {
                 let floor = rank(Some(*grade));

@@ -149,7 +149,12 @@ impl Workbench {
 }
 
 /// Evaluates one dossier. `classes` must hold every class of its facts; a fact of an unlisted class is not seen.
-pub fn evaluate<T: Trace>(bench: &mut Workbench, classes: &Classes, dossier: &Dossier<'_>, trace: &mut T) -> Evaluation {
+pub fn evaluate<T: Trace>(
+    bench: &mut Workbench,
+    classes: &Classes,
+    dossier: &Dossier<'_>,
+    trace: &mut T,
+) -> Evaluation {
     let plan = Arc::clone(&bench.plan);
     let standard: &Standard = &plan.standard;
     let mut due = plan.until;
@@ -226,7 +231,8 @@ pub fn evaluate<T: Trace>(bench: &mut Workbench, classes: &Classes, dossier: &Do
         }
         bench.indicators.push(IndicatorResult { measured, points });
         if T::FULL {
-            let evidence = crate::trace::evidence(standard, i, measured, &look, &bench.own, standard.lifecycle);
+            let evidence =
+                crate::trace::evidence(standard, i, measured, &look, &bench.own, standard.lifecycle);
             trace.indicator(IndicatorLine { indicator: i, measured, raw, points, evidence });
         }
     }
@@ -237,7 +243,9 @@ pub fn evaluate<T: Trace>(bench: &mut Workbench, classes: &Classes, dossier: &Do
     let score = match &standard.scale {
         None => None,
         Some(_) if cannot_score || !enough => Some(None),
-        Some(_) => Some(score(bench.indicators.as_slice(), &mut bench.dimensions, standard, &look, &mut due, trace)),
+        Some(_) => {
+            Some(score(bench.indicators.as_slice(), &mut bench.dimensions, standard, &look, &mut due, trace))
+        }
     };
     let mut applied: [(usize, Effect); 64] = [(0, Effect::Note); 64];
     let mut count = 0;
@@ -357,8 +365,7 @@ fn group_value<T: Trace>(
         let sum: Points = group.children.iter().filter_map(|m| points(m.child)).sum();
         if sum != value {
             let excluded = group.children.iter().any(|m| points(m.child).is_none());
-            let adjustment =
-                if excluded { Adjustment::Renormalised(of) } else { Adjustment::Weighted(of) };
+            let adjustment = if excluded { Adjustment::Renormalised(of) } else { Adjustment::Weighted(of) };
             trace.adjust(adjustment, value.minus(sum));
         }
     }

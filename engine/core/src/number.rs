@@ -174,7 +174,10 @@ pub fn parse_decimal(text: &str, places: u32) -> Result<i64, DecimalError> {
         return Err(DecimalError::Form);
     }
     let fraction = fraction.trim_end_matches('0');
-    let missing = usize::try_from(places).unwrap_or(0).checked_sub(fraction.len()).ok_or(DecimalError::Places(places))?;
+    let missing = usize::try_from(places)
+        .unwrap_or(0)
+        .checked_sub(fraction.len())
+        .ok_or(DecimalError::Places(places))?;
     let digits = whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', missing));
     let scaled = digits
         .into_iter()
@@ -202,7 +205,9 @@ mod tests {
 
     #[test]
     fn decimals_are_read_exactly_or_refused() {
-        for (text, expected) in [("0", 0), ("12.5", 125_000), ("-0.0001", -1), ("1.50000", 15_000), ("007", 70_000)] {
+        for (text, expected) in
+            [("0", 0), ("12.5", 125_000), ("-0.0001", -1), ("1.50000", 15_000), ("007", 70_000)]
+        {
             assert_eq!(parse_decimal(text, 4), Ok(expected), "{text}");
         }
         for text in ["", "-", "+1", "1e3", ".5", "5.", "0x10", "NaN", ".inf", "1,000", "1_000", " 1", "１"] {

@@ -100,7 +100,8 @@ impl Picker {
         for class in classes.iter().skip(self.starts.len() - 1) {
             let admitted = selections.iter().enumerate().filter(|(_, s)| s.admits(class));
             self.slots.extend(admitted.filter_map(|(slot, _)| u16::try_from(slot).ok()));
-            self.starts.push(u32::try_from(self.slots.len()).expect("fewer than 2^32 pairs of class and selection"));
+            self.starts
+                .push(u32::try_from(self.slots.len()).expect("fewer than 2^32 pairs of class and selection"));
         }
     }
 
@@ -120,7 +121,13 @@ impl Picker {
     }
 
     /// Fills `hits` from `facts`; lowers `due`.
-    pub fn pick(&mut self, selections: &[Selection], lifecycle: Lifecycle, facts: &Facts<'_>, due: &mut Date) {
+    pub fn pick(
+        &mut self,
+        selections: &[Selection],
+        lifecycle: Lifecycle,
+        facts: &Facts<'_>,
+        due: &mut Date,
+    ) {
         for hits in &mut self.hits {
             hits.clear();
         }

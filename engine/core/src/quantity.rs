@@ -68,7 +68,9 @@ impl Unit {
     /// Reads a literal of this unit: whole counts and periods, yuan, shares or decimals.
     pub(crate) fn literal(self, node: &Node, faults: &mut Faults) -> Option<i64> {
         match self {
-            Unit::Count | Unit::Day | Unit::Month | Unit::Year => document::whole(node, 0, 1_000_000_000, faults),
+            Unit::Count | Unit::Day | Unit::Month | Unit::Year => {
+                document::whole(node, 0, 1_000_000_000, faults)
+            }
             Unit::Fen => document::decimal(node, 2, 1_000_000_000_000, faults),
             Unit::Ratio if node.text().is_some_and(|t| t.ends_with('%')) => {
                 document::share(node, faults).map(number::Share::basis_points)
@@ -171,7 +173,11 @@ impl Range {
             return None;
         }
         if range.to <= range.from.max(unit.least().unwrap_or(i64::MIN)) {
-            faults.node(fields.node(), Check::NeverApplies, format!("a comparison that some {} can meet", unit.name()));
+            faults.node(
+                fields.node(),
+                Check::NeverApplies,
+                format!("a comparison that some {} can meet", unit.name()),
+            );
             return None;
         }
         Some(range)

@@ -32,7 +32,9 @@ pub struct Peers(pub Vec<Peer>);
 impl Peers {
     /// The editions of `id` in force on some day of `effective`.
     pub fn overlapping<'p>(&'p self, id: &'p str, effective: (Date, Date)) -> impl Iterator<Item = &'p Peer> {
-        self.0.iter().filter(move |p| p.id == id && p.effective.0 <= effective.1 && effective.0 <= p.effective.1)
+        self.0
+            .iter()
+            .filter(move |p| p.id == id && p.effective.0 <= effective.1 && effective.0 <= p.effective.1)
     }
 
     /// The one grade scheme of a standard over a period: reported when it is unknown, absent or mixed.
@@ -53,7 +55,10 @@ impl Peers {
             faults.node(node, Check::UnknownName, expected);
             return None;
         }
-        let first = self.0.iter().find(|p| p.id == id && p.effective.0 <= effective.1 && effective.0 <= p.effective.1);
+        let first = self
+            .0
+            .iter()
+            .find(|p| p.id == id && p.effective.0 <= effective.1 && effective.0 <= p.effective.1);
         let Some(first) = first else {
             faults.node(node, Check::NeverApplies, "a standard with an edition in force while this one is");
             return None;
@@ -63,7 +68,10 @@ impl Peers {
                 faults.push(
                     node.span,
                     Check::SchemeMixed,
-                    format!("`{id}` grades by `{}` in {} and by `{}` in {}", first.scheme, first.edition, other.scheme, other.edition),
+                    format!(
+                        "`{id}` grades by `{}` in {} and by `{}` in {}",
+                        first.scheme, first.edition, other.scheme, other.edition
+                    ),
                     "one grade scheme over the whole period; shorten `effective` or take the score",
                 );
                 return None;
@@ -98,7 +106,11 @@ impl Source {
         Source::need_key(fields, "source", faults)
     }
 
-    pub(crate) fn need_key(fields: &mut Fields<'_>, key: &'static str, faults: &mut Faults) -> Option<Source> {
+    pub(crate) fn need_key(
+        fields: &mut Fields<'_>,
+        key: &'static str,
+        faults: &mut Faults,
+    ) -> Option<Source> {
         let Some(node) = fields.take(key) else {
             fields.report_missing(key, Check::MissingSource, faults);
             return None;

@@ -128,7 +128,8 @@ impl Selection {
             None => Some(Window::All),
         };
         let last = fields.take("last").and_then(|n| document::whole(n, 1, 100_000, &mut scope.faults));
-        let mut registers: Vec<RegisterId> = ids.iter().map(|id| scope.vocabulary.code(*id).register).collect();
+        let mut registers: Vec<RegisterId> =
+            ids.iter().map(|id| scope.vocabulary.code(*id).register).collect();
         registers.sort_unstable();
         registers.dedup();
         Some(Selection {
@@ -158,7 +159,11 @@ fn codes_of(node: &Node, scope: &mut Scope<'_>) -> Option<Vec<CodeId>> {
         .filter_map(|i| u16::try_from(i).ok().map(CodeId))
         .collect();
     if ids.contains(&scope.vocabulary.registration()) {
-        scope.faults.node(node, Check::UnitMismatch, "a fact code other than the registration; read it by `attribute`");
+        scope.faults.node(
+            node,
+            Check::UnitMismatch,
+            "a fact code other than the registration; read it by `attribute`",
+        );
     }
     ids.sort_unstable();
     ids.dedup();
@@ -178,14 +183,21 @@ fn parse_filters(node: &Node, codes: &[CodeId], scope: &mut Scope<'_>) -> Vec<Fi
         for id in codes {
             let code = scope.vocabulary.code(*id);
             let Some(position) = code.class_position(&key.text) else {
-                let names: Vec<&str> = code.class_fields.iter().map(|i| code.fields[*i].id.as_str()).collect();
+                let names: Vec<&str> =
+                    code.class_fields.iter().map(|i| code.fields[*i].id.as_str()).collect();
                 scope.faults.push(
                     key.span,
                     Check::UnknownName,
                     format!("`{}`", key.text),
                     match document::nearest(&key.text, &names) {
-                        Some(near) => format!("an enumerated attribute of `{}`; did you mean `{near}`?", code.id),
-                        None => format!("an enumerated attribute of `{}`, one of `{}`", code.id, names.join("`, `")),
+                        Some(near) => {
+                            format!("an enumerated attribute of `{}`; did you mean `{near}`?", code.id)
+                        }
+                        None => format!(
+                            "an enumerated attribute of `{}`, one of `{}`",
+                            code.id,
+                            names.join("`, `")
+                        ),
                     },
                 );
                 continue;
@@ -198,10 +210,14 @@ fn parse_filters(node: &Node, codes: &[CodeId], scope: &mut Scope<'_>) -> Vec<Fi
                 .iter()
                 .filter_map(|n| document::name(n, &what, &names, &mut scope.faults))
                 .collect();
-            wanted.push((*id, position, match field.kind {
-                FieldKind::Set(_) => Wanted::AnyBit(indices.iter().fold(0, |bits, i| bits | 1u64 << i)),
-                _ => Wanted::OneOf(indices.iter().map(|i| *i as u64 + 1).collect()),
-            }));
+            wanted.push((
+                *id,
+                position,
+                match field.kind {
+                    FieldKind::Set(_) => Wanted::AnyBit(indices.iter().fold(0, |bits, i| bits | 1u64 << i)),
+                    _ => Wanted::OneOf(indices.iter().map(|i| *i as u64 + 1).collect()),
+                },
+            ));
         }
         filters.push(Filter { wanted });
     }

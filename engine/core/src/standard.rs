@@ -177,7 +177,13 @@ impl Standard {
             effective: (from, to),
             scheme: grades.child("scheme")?.text()?.to_owned(),
             grades: listed.items().iter().filter_map(grade).collect(),
-            findings: node.child("findings").map(Node::items).unwrap_or_default().iter().filter_map(id).collect(),
+            findings: node
+                .child("findings")
+                .map(Node::items)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(id)
+                .collect(),
             scored: node.child("scale").is_some(),
         })
     }
@@ -214,7 +220,8 @@ fn parse(node: &Node, scope: &mut Scope<'_>) -> Option<Standard> {
         .need("status", &mut scope.faults)
         .and_then(|n| document::name(n, "a status", &Status::NAMES, &mut scope.faults));
     let remarks = f.take_text("note", &mut scope.faults).map(str::to_owned);
-    let effective = f.need("effective", &mut scope.faults).and_then(|n| parse_effective(n, &mut scope.faults));
+    let effective =
+        f.need("effective", &mut scope.faults).and_then(|n| parse_effective(n, &mut scope.faults));
     if let Some(effective) = effective {
         scope.effective = effective;
     }
@@ -246,7 +253,9 @@ fn parse(node: &Node, scope: &mut Scope<'_>) -> Option<Standard> {
         (None, None) => Some(Group::default()),
     };
     let bounds = scale.as_ref().map(|(s, _)| (s.min, s.max));
-    let grades = f.need("grades", &mut scope.faults).and_then(|n| Grades::parse(n, scale_node.is_some(), bounds, scope));
+    let grades = f
+        .need("grades", &mut scope.faults)
+        .and_then(|n| Grades::parse(n, scale_node.is_some(), bounds, scope));
     let mut findings = Vec::new();
     if let (Some(node), Some(grades)) = (f.take("findings"), &grades) {
         for item in node.items() {
@@ -337,8 +346,10 @@ fn parse_cycle(node: &Node, faults: &mut Faults) -> Option<Cycle> {
 
 fn parse_lifecycle(node: &Node, faults: &mut Faults) -> Lifecycle {
     let Some(mut f) = Fields::open(node, "a lifecycle", faults) else { return Lifecycle::default() };
-    let objection = f.take("objection").and_then(|n| document::name(n, "an effect", &["counts", "suspended"], faults));
-    let past = f.take("past_publicity").and_then(|n| document::name(n, "an effect", &["ignored", "counts"], faults));
+    let objection =
+        f.take("objection").and_then(|n| document::name(n, "an effect", &["counts", "suspended"], faults));
+    let past =
+        f.take("past_publicity").and_then(|n| document::name(n, "an effect", &["ignored", "counts"], faults));
     f.finish(faults);
     Lifecycle { objection_suspends: objection == Some(1), past_publicity_counts: past == Some(1) }
 }
@@ -350,7 +361,12 @@ fn parse_eligibility(node: &Node, scope: &mut Scope<'_>) -> Option<Eligibility> 
     let source = Source::need(&mut f, &mut scope.faults);
     let condition = f.need("exclude_when", &mut scope.faults).and_then(|n| Condition::parse(n, scope));
     f.finish(&mut scope.faults);
-    Some(Eligibility { id: id?.to_owned(), reason: reason?.to_owned(), source: source?, exclude_when: condition? })
+    Some(Eligibility {
+        id: id?.to_owned(),
+        reason: reason?.to_owned(),
+        source: source?,
+        exclude_when: condition?,
+    })
 }
 
 fn parse_scale(node: &Node, scope: &mut Scope<'_>) -> Option<(Scale, Rounding)> {
@@ -365,7 +381,8 @@ fn parse_scale(node: &Node, scope: &mut Scope<'_>) -> Option<(Scale, Rounding)> 
     };
     let min = f.need("min", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
     let max = f.need("max", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
-    let decimals = f.need("decimals", &mut scope.faults).and_then(|n| document::whole(n, 0, 4, &mut scope.faults));
+    let decimals =
+        f.need("decimals", &mut scope.faults).and_then(|n| document::whole(n, 0, 4, &mut scope.faults));
     let rounding = f
         .need("rounding", &mut scope.faults)
         .and_then(|n| document::name(n, "a rounding", &Rounding::NAMES, &mut scope.faults));
@@ -395,7 +412,11 @@ fn parse_base(node: &Node, scope: &mut Scope<'_>) -> Option<Base> {
             (Some(when), false) => base.cases.push((when?, points?)),
             (None, true) => base.otherwise = points?,
             _ => {
-                scope.faults.node(item, Check::WrongShape, "every case but the last with `when`, the last without");
+                scope.faults.node(
+                    item,
+                    Check::WrongShape,
+                    "every case but the last with `when`, the last without",
+                );
                 return None;
             }
         }

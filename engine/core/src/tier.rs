@@ -140,9 +140,16 @@ enum Method {
     /// Rows: public grades and `none`; columns: industry grades and `none`.
     Matrix(Vec<Vec<Tier>>),
     /// Tier per grade and for `none`.
-    WorstOf { public: Vec<Tier>, industry: Vec<Tier> },
+    WorstOf {
+        public: Vec<Tier>,
+        industry: Vec<Tier>,
+    },
     Weighted(Weighted),
-    Count { public: Vec<Grade>, industry: Vec<Grade>, rows: Rows },
+    Count {
+        public: Vec<Grade>,
+        industry: Vec<Grade>,
+        rows: Rows,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -200,7 +207,11 @@ pub struct TierDecision {
 }
 
 /// The tier for a public and an industry result. An absent result counts as `none`.
-pub fn classify(policy: &TierPolicy, public: Option<Standing<'_>>, industry: Option<Standing<'_>>) -> TierDecision {
+pub fn classify(
+    policy: &TierPolicy,
+    public: Option<Standing<'_>>,
+    industry: Option<Standing<'_>>,
+) -> TierDecision {
     let grades = (public.and_then(|s| s.grade()), industry.and_then(|s| s.grade()));
     // `none` is the last row and column.
     let place = |grade: Option<Grade>, n: usize| grade.map_or(n - 1, usize::from).min(n - 1);
@@ -221,7 +232,9 @@ pub fn classify(policy: &TierPolicy, public: Option<Standing<'_>>, industry: Opt
             }
         }
         Method::Count { public, industry, rows } => {
-            let counted = |listed: &[Grade], grade: Option<Grade>| i64::from(grade.is_some_and(|g| listed.contains(&g)));
+            let counted = |listed: &[Grade], grade: Option<Grade>| {
+                i64::from(grade.is_some_and(|g| listed.contains(&g)))
+            };
             let total = counted(public, grades.0) + counted(industry, grades.1);
             (Some(rows.tier(total)), Some(total))
         }
@@ -254,7 +267,8 @@ impl Weighted {
     fn total(&self, public: Option<Points>, industry: Option<Points>) -> Option<i64> {
         let public = i128::from(public.or(self.public_missing)?.ten_thousandths());
         let industry = i128::from(industry.or(self.industry_missing)?.ten_thousandths());
-        let sum = public * i128::from(self.public.basis_points()) + industry * i128::from(self.industry.basis_points());
+        let sum = public * i128::from(self.public.basis_points())
+            + industry * i128::from(self.industry.basis_points());
         Some(saturate(self.rounding.quotient(sum, i128::from(Share::WHOLE.basis_points()))))
     }
 }
@@ -413,7 +427,11 @@ fn parse_method(node: &Node, sides: &Sides<'_>, faults: &mut Faults) -> Option<M
 /// The values of a map with exactly the keys `grades` and `none`, in that order.
 fn by_grade<'n>(node: &'n Node, grades: &[&str], faults: &mut Faults) -> Option<Vec<&'n Node>> {
     let Value::Map(entries) = &node.value else {
-        faults.node(node, Check::WrongShape, format!("a map with the keys `{}` and `none`", grades.join("`, `")));
+        faults.node(
+            node,
+            Check::WrongShape,
+            format!("a map with the keys `{}` and `none`", grades.join("`, `")),
+        );
         return None;
     };
     let before = faults.len();
@@ -493,7 +511,8 @@ fn parse_override(node: &Node, sides: &Sides<'_>, faults: &mut Faults) -> Option
     let tier = sides.tier(tier, faults);
     f.finish(faults);
     let mut w = Fields::open(when?, "a condition on results", faults)?;
-    let of = w.need("of", faults).and_then(|n| document::name(n, "a result", &["public", "industry"], faults));
+    let of =
+        w.need("of", faults).and_then(|n| document::name(n, "a result", &["public", "industry"], faults));
     let (what, value) = w.one_of(&["finding", "grade"], "what is looked at", faults)?;
     w.finish(faults);
     let of = if of? == 0 { Side::Public } else { Side::Industry };
@@ -502,7 +521,8 @@ fn parse_override(node: &Node, sides: &Sides<'_>, faults: &mut Faults) -> Option
             Side::Public => Some(sides.public),
             Side::Industry => sides.industry,
         };
-        let names: Vec<&str> = peer.map(|p| p.findings.iter().map(String::as_str).collect()).unwrap_or_default();
+        let names: Vec<&str> =
+            peer.map(|p| p.findings.iter().map(String::as_str).collect()).unwrap_or_default();
         let i = document::name(value, "a finding of that standard", &names, faults)?;
         Trigger::Finding(names[i].to_owned())
     } else {
@@ -546,7 +566,8 @@ fn parse_measure(node: &Node, faults: &mut Faults) -> Option<Measure> {
         "inspections" => {
             let mut count = |key| f.take(key).map(|n| document::decimal(n, 4, 366, faults));
             let (min, max) = (count("min_per_year"), count("max_per_year"));
-            let (min, max) = (min.map_or(Some(None), |m| m.map(Some))?, max.map_or(Some(None), |m| m.map(Some))?);
+            let (min, max) =
+                (min.map_or(Some(None), |m| m.map(Some))?, max.map_or(Some(None), |m| m.map(Some))?);
             if min.is_none() && max.is_none() {
                 f.report_missing("min_per_year", Check::MissingKey, faults);
             }

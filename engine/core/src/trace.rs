@@ -140,7 +140,9 @@ pub(crate) fn evidence(
     let slots = slots_of(standard, indicator);
     let facts = &look.file.facts;
     let mut effects: Vec<(u32, Points)> = Vec::new();
-    if let ([slot], Measured::Known(_), Some(indicator)) = (slots.as_slice(), measured, standard.indicators.get(indicator)) {
+    if let ([slot], Measured::Known(_), Some(indicator)) =
+        (slots.as_slice(), measured, standard.indicators.get(indicator))
+    {
         let hits = &look.hits[*slot];
         if let Some(each) = indicator.rule.effects(hits.len(), look) {
             effects = hits.iter().copied().zip(each).collect();

@@ -88,7 +88,8 @@ impl Group {
     /// groups are one exact quotient, rounded once. `None` when every child is excluded.
     pub fn value(&self, points: impl Fn(Child) -> Option<Points>, rounding: Rounding) -> Option<Points> {
         if !self.weighted {
-            let (mut sum, mut known, mut all, mut excluded) = (Points::ZERO, Points::ZERO, Points::ZERO, false);
+            let (mut sum, mut known, mut all, mut excluded) =
+                (Points::ZERO, Points::ZERO, Points::ZERO, false);
             let mut any = false;
             for member in &self.children {
                 all = all.plus(member.max);
@@ -141,23 +142,35 @@ impl Tree {
     }
 
     /// Ids are unique among indicators, dimensions and `others`.
-    pub fn check_ids<'a>(&'a self, node: &Node, others: impl Iterator<Item = &'a String>, faults: &mut Faults) {
+    pub fn check_ids<'a>(
+        &'a self,
+        node: &Node,
+        others: impl Iterator<Item = &'a String>,
+        faults: &mut Faults,
+    ) {
         let mut seen: HashSet<&str> = HashSet::new();
         let own = self.indicators.iter().map(|i| &i.id).chain(self.dimensions.iter().map(|d| &d.id));
         for id in own.chain(others) {
             if !seen.insert(id.as_str()) {
-                faults.push(node.span, Check::DuplicateKey, format!("id `{id}` a second time"), "each id once in a file");
+                faults.push(
+                    node.span,
+                    Check::DuplicateKey,
+                    format!("id `{id}` a second time"),
+                    "each id once in a file",
+                );
             }
         }
     }
 
     fn parse_group(&mut self, node: &Node, leaves: bool, scope: &mut Scope<'_>) -> Option<Group> {
-        let items = document::list(node, if leaves { "indicators" } else { "dimensions" }, &mut scope.faults)?;
+        let items =
+            document::list(node, if leaves { "indicators" } else { "dimensions" }, &mut scope.faults)?;
         let mut children = Vec::new();
         let mut weights = Vec::new();
         let mut complete = true;
         for item in items {
-            let parsed = if leaves { self.parse_indicator(item, scope) } else { self.parse_dimension(item, scope) };
+            let parsed =
+                if leaves { self.parse_indicator(item, scope) } else { self.parse_dimension(item, scope) };
             match parsed {
                 Some((child, max, weight)) => {
                     weights.push(weight);
@@ -172,7 +185,8 @@ impl Tree {
         let weighted = weights.iter().any(Option::is_some);
         let total: i64 = weights.iter().flatten().map(|w| w.basis_points()).sum();
         if weighted && (total != Share::WHOLE.basis_points() || weights.iter().any(Option::is_none)) {
-            let found: Vec<String> = weights.iter().map(|w| w.map_or("none".to_owned(), |w| w.to_string())).collect();
+            let found: Vec<String> =
+                weights.iter().map(|w| w.map_or("none".to_owned(), |w| w.to_string())).collect();
             scope.faults.push(
                 node.span,
                 Check::WeightsSum,
@@ -231,7 +245,11 @@ impl Tree {
         dimension.min.map_or(sum, |min| min.max(sum))
     }
 
-    fn parse_dimension(&mut self, node: &Node, scope: &mut Scope<'_>) -> Option<(Child, Points, Option<Share>)> {
+    fn parse_dimension(
+        &mut self,
+        node: &Node,
+        scope: &mut Scope<'_>,
+    ) -> Option<(Child, Points, Option<Share>)> {
         let mut f = Fields::open(node, "a dimension", &mut scope.faults)?;
         let id = f.need_text("id", &mut scope.faults);
         let title = f.need_text("title", &mut scope.faults);
@@ -255,9 +273,14 @@ impl Tree {
         let dimension = &mut self.dimensions[index];
         dimension.group = group;
         if let (Some(Some(min)), Some(Some(max))) = (min, max)
-            && min > max {
-                scope.faults.node(node, Check::FloorAboveCap, format!("`min` ({min}) no higher than `max` ({max})"));
-            }
+            && min > max
+        {
+            scope.faults.node(
+                node,
+                Check::FloorAboveCap,
+                format!("`min` ({min}) no higher than `max` ({max})"),
+            );
+        }
         if let Some(Some(max)) = max {
             let reachable = self.dimensions[index].group.max;
             if max > reachable {
@@ -269,11 +292,16 @@ impl Tree {
                 );
             }
         }
-        id?; title?;
+        id?;
+        title?;
         Some((Child::Dimension(index), greatest, weight.map_or(Some(None), |w| w.map(Some))?))
     }
 
-    fn parse_indicator(&mut self, node: &Node, scope: &mut Scope<'_>) -> Option<(Child, Points, Option<Share>)> {
+    fn parse_indicator(
+        &mut self,
+        node: &Node,
+        scope: &mut Scope<'_>,
+    ) -> Option<(Child, Points, Option<Share>)> {
         let mut f = Fields::open(node, "an indicator", &mut scope.faults)?;
         let id = f.need_text("id", &mut scope.faults);
         let title = f.need_text("title", &mut scope.faults);
@@ -303,14 +331,19 @@ impl Tree {
             );
         }
         if min > max {
-            scope.faults.node(node, Check::FloorAboveCap, format!("`min` ({min}) no higher than `max` ({max})"));
+            scope.faults.node(
+                node,
+                Check::FloorAboveCap,
+                format!("`min` ({min}) no higher than `max` ({max})"),
+            );
         }
         let unknown = unknown?;
         if let WhenUnknown::Points(points) = unknown
-            && (points < min || points > max) {
-                let expected = format!("points when unknown from {min} to {max}, not {points}");
-                scope.faults.node(node, Check::OutOfRange, expected);
-            }
+            && (points < min || points > max)
+        {
+            let expected = format!("points when unknown from {min} to {max}, not {points}");
+            scope.faults.node(node, Check::OutOfRange, expected);
+        }
         if waived.is_none() {
             check_monotone(node, &reading, &rule, scope);
         }

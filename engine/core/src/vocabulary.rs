@@ -316,17 +316,25 @@ fn parse(node: &Node, faults: &mut Faults) -> Option<Vocabulary> {
     fields.need_text("vocabulary", faults);
     let edition = fields.need_text("edition", faults).unwrap_or_default().to_owned();
     let mut registers = Vec::new();
-    for item in fields.need("registers", faults).map(|n| document::list(n, "registers", faults)).flatten_items() {
+    for item in
+        fields.need("registers", faults).map(|n| document::list(n, "registers", faults)).flatten_items()
+    {
         registers.extend(parse_register(item, faults));
     }
     let register_ids: Vec<&str> = registers.iter().map(|r: &Register| r.id.as_str()).collect();
     let mut codes: Vec<Code> = Vec::new();
     let mut by_id = HashMap::new();
-    for item in fields.need("codes", faults).map(|n| document::list(n, "fact codes", faults)).flatten_items() {
+    for item in fields.need("codes", faults).map(|n| document::list(n, "fact codes", faults)).flatten_items()
+    {
         let Some(code) = parse_code(item, &register_ids, faults) else { continue };
         let id = CodeId(u16::try_from(codes.len()).ok()?);
         if by_id.insert(code.id.clone(), id).is_some() {
-            faults.push(item.span, Check::DuplicateKey, format!("code `{}` a second time", code.id), "each code once");
+            faults.push(
+                item.span,
+                Check::DuplicateKey,
+                format!("code `{}` a second time", code.id),
+                "each code once",
+            );
         }
         codes.push(code);
     }
@@ -367,7 +375,8 @@ fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Co
     let mut f = Fields::open(node, "a fact code", faults)?;
     let id = f.need_text("code", faults)?.to_owned();
     let title = f.need_text("title", faults).unwrap_or_default().to_owned();
-    let register = f.need("register", faults).and_then(|n| document::name(n, "a register", registers, faults));
+    let register =
+        f.need("register", faults).and_then(|n| document::name(n, "a register", registers, faults));
     let shape_names = SHAPES.map(|(name, _)| name);
     let shape = f.need("shape", faults).and_then(|n| document::name(n, "a shape", &shape_names, faults));
     let polarity = f
@@ -381,7 +390,12 @@ fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Co
     for item in f.need("fields", faults).map(|n| document::list(n, "fields", faults)).flatten_items() {
         let Some(field) = parse_field(item, faults) else { continue };
         if fields.iter().any(|earlier| earlier.id == field.id) {
-            faults.push(item.span, Check::DuplicateKey, format!("field `{}` a second time", field.id), "each field once");
+            faults.push(
+                item.span,
+                Check::DuplicateKey,
+                format!("field `{}` a second time", field.id),
+                "each field once",
+            );
         }
         fields.push(field);
     }
@@ -409,15 +423,30 @@ fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Co
     f.finish(faults);
     let shape = SHAPES.get(shape?)?.1;
     if matches!(shape, Shape::Mark(_)) && (target_code.is_none() || target_key.is_empty()) {
-        faults.push(node.span, Check::MissingKey, format!("`{id}` is a mark"), "`target_code` and `target_key`");
+        faults.push(
+            node.span,
+            Check::MissingKey,
+            format!("`{id}` is a mark"),
+            "`target_code` and `target_key`",
+        );
     }
     if shape == Shape::Relation && (relation_kind.is_none() || related_to.is_none()) {
-        faults.push(node.span, Check::MissingKey, format!("`{id}` is a relation"), "`relation_kind` and `related_to`");
+        faults.push(
+            node.span,
+            Check::MissingKey,
+            format!("`{id}` is a relation"),
+            "`relation_kind` and `related_to`",
+        );
     }
     if shape == Shape::Registration {
         for needed in REGISTRATION_FIELDS {
             if !names.contains(&needed) {
-                faults.push(node.span, Check::MissingKey, format!("`{id}` is the registration"), format!("field `{needed}`"));
+                faults.push(
+                    node.span,
+                    Check::MissingKey,
+                    format!("`{id}` is the registration"),
+                    format!("field `{needed}`"),
+                );
             }
         }
     }
@@ -457,7 +486,18 @@ fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Co
 }
 
 const FIELD_TYPES: [&str; 12] = [
-    "text", "date", "money-yuan", "money-wan", "count", "number", "enum", "set", "region", "industry", "uscc", "person-id",
+    "text",
+    "date",
+    "money-yuan",
+    "money-wan",
+    "count",
+    "number",
+    "enum",
+    "set",
+    "region",
+    "industry",
+    "uscc",
+    "person-id",
 ];
 
 fn parse_field(node: &Node, faults: &mut Faults) -> Option<Field> {
@@ -465,7 +505,8 @@ fn parse_field(node: &Node, faults: &mut Faults) -> Option<Field> {
     let id = f.need_text("id", faults);
     let title = f.need_text("title", faults);
     let kind = f.need("type", faults).and_then(|n| document::name(n, "a field type", &FIELD_TYPES, faults));
-    let required = f.take("required").and_then(|n| document::name(n, "`true` or `false`", &["false", "true"], faults));
+    let required =
+        f.take("required").and_then(|n| document::name(n, "`true` or `false`", &["false", "true"], faults));
     let columns = f.take("columns").map(Node::items).unwrap_or_default();
     let columns = columns.iter().filter_map(|n| document::text(n, faults)).map(str::to_owned).collect();
     let max = f.take("max").and_then(|n| document::whole(n, 1, 100_000, faults)).unwrap_or(4000);

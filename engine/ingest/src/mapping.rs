@@ -84,7 +84,9 @@ impl Mapping {
         let ignored = header
             .iter()
             .zip(&used)
-            .filter(|(name, used)| !**used && !name.is_empty() && *name != QUARANTINE_COLUMN && *name != REASON_COLUMN)
+            .filter(|(name, used)| {
+                !**used && !name.is_empty() && *name != QUARANTINE_COLUMN && *name != REASON_COLUMN
+            })
             .map(|(name, _)| name.clone())
             .collect();
         Ok(Mapping { code, columns, ignored })
@@ -97,7 +99,8 @@ impl Mapping {
     pub fn recognise(header: &[String], vocabulary: &Vocabulary) -> Result<Mapping, MappingError> {
         let ids = (0..vocabulary.codes.len()).filter_map(|i| u16::try_from(i).ok().map(CodeId));
         let known = |m: &Mapping| m.columns.iter().flatten().count();
-        let mut fitting: Vec<Mapping> = ids.clone().filter_map(|id| Mapping::to(id, header, vocabulary).ok()).collect();
+        let mut fitting: Vec<Mapping> =
+            ids.clone().filter_map(|id| Mapping::to(id, header, vocabulary).ok()).collect();
         let best = fitting.iter().map(known).max();
         fitting.retain(|m| Some(known(m)) == best);
         match fitting.len() {

@@ -65,7 +65,9 @@ pub fn records(
         let mut kept = Vec::new();
         for (i, cell) in row.cells.iter().enumerate() {
             let name = table.header.get(i).cloned().unwrap_or_default();
-            let masked = secret.get(i).copied().unwrap_or(false) && !cell.trim().is_empty() && !is_person_token(cell.trim());
+            let masked = secret.get(i).copied().unwrap_or(false)
+                && !cell.trim().is_empty()
+                && !is_person_token(cell.trim());
             kept.push((name, if masked { protect(cell.trim()) } else { cell.clone() }));
         }
         kept
@@ -93,7 +95,11 @@ pub fn records(
                         let reason = format!(
                             "found other content for the record of line {other} (same subject and key), expected one content"
                         );
-                        out.rejected.push(Rejected { line: row.line, cells: keep(&row), reasons: vec![reason] });
+                        out.rejected.push(Rejected {
+                            line: row.line,
+                            cells: keep(&row),
+                            reasons: vec![reason],
+                        });
                         conflicts.entry(earlier).or_default().push(row.line);
                     }
                     None => {

@@ -83,7 +83,11 @@ pub fn open(path: &Path) -> Result<Table, FileError> {
     let kind = kind_of(&magic[..n]);
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let format = |found: &str, expected: &str| {
-        Err(FileError::Format { path: path.to_owned(), found: found.to_owned(), expected: expected.to_owned() })
+        Err(FileError::Format {
+            path: path.to_owned(),
+            found: found.to_owned(),
+            expected: expected.to_owned(),
+        })
     };
     match (ending.as_str(), kind) {
         ("xlsx", Kind::Zip) => xlsx(path),
@@ -197,12 +201,17 @@ fn csv_rows(path: &Path) -> Result<Table, FileError> {
                     .then(|| format!("found {} cells, expected {width} as in the header", cells.len()));
                 Some(checked(line, cells, problem))
             }
-            Err(problem) => {
-                Some(Row { line: reader.position().line(), cells: Vec::new(), problem: Some(problem.to_string()) })
-            }
+            Err(problem) => Some(Row {
+                line: reader.position().line(),
+                cells: Vec::new(),
+                problem: Some(problem.to_string()),
+            }),
         }
     });
-    Ok(Table { header, rows: Box::new(rows.filter(|row| row.problem.is_some() || row.cells.iter().any(|c| !c.is_empty()))) })
+    Ok(Table {
+        header,
+        rows: Box::new(rows.filter(|row| row.problem.is_some() || row.cells.iter().any(|c| !c.is_empty()))),
+    })
 }
 
 fn cells_of(record: &csv::ByteRecord) -> Vec<String> {
@@ -322,7 +331,9 @@ fn parquet_rows(path: &Path) -> Result<Table, FileError> {
         let (i, row) = rows.next()?;
         let line = i as u64 + 1;
         Some(match row {
-            Ok(row) => checked(line, row.get_column_iter().map(|(_, field)| field_text(field)).collect(), None),
+            Ok(row) => {
+                checked(line, row.get_column_iter().map(|(_, field)| field_text(field)).collect(), None)
+            }
             Err(problem) => Row { line, cells: Vec::new(), problem: Some(problem.to_string()) },
         })
     });

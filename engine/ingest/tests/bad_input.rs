@@ -9,7 +9,8 @@ use hengxin_ingest::table::{self, open};
 use hengxin_standard::Catalogue;
 use proptest::prelude::*;
 
-const HEADER: &str = "行政相对人名称,CF_XDR_SHXYM,CF_WSH,CF_CFLB,CF_NR_FK,CF_JDRQ,CF_GSJZQ,CF_CFJG,CF_FR_ZJHM";
+const HEADER: &str =
+    "行政相对人名称,CF_XDR_SHXYM,CF_WSH,CF_CFLB,CF_NR_FK,CF_JDRQ,CF_GSJZQ,CF_CFJG,CF_FR_ZJHM";
 const CODE: &str = "91110101MA00000U27";
 
 fn vocabulary() -> std::sync::Arc<Vocabulary> {
@@ -51,7 +52,8 @@ fn refused(name: &str, content: &[u8]) -> String {
 
 #[test]
 fn a_good_row_becomes_a_record_with_exact_fen_and_no_identity_number() {
-    let row = format!("甲公司,{CODE},罚字1号,罚款;没收违法所得,0.2,2024/1/5,2099/12/31,某局,110101199001011234\n");
+    let row =
+        format!("甲公司,{CODE},罚字1号,罚款;没收违法所得,0.2,2024/1/5,2099/12/31,某局,110101199001011234\n");
     let read = read(&file("good.csv", format!("\u{feff}{HEADER}\r\n{row}").as_bytes()));
     assert_eq!(read.rejected, []);
     let draft = &read.accepted[0].draft;
@@ -86,7 +88,10 @@ fn every_fault_of_a_row_is_named() {
 #[test]
 fn a_day_in_the_future_is_refused() {
     let found = reasons("future.csv", &format!("甲,{CODE},1,罚款,1,2026-11-02,,某局,"));
-    assert_eq!(found, ["处罚决定日期 (decided_on): found `2026-11-02`, in the future, expected a day up to 2026-11-01"]);
+    assert_eq!(
+        found,
+        ["处罚决定日期 (decided_on): found `2026-11-02`, in the future, expected a day up to 2026-11-01"]
+    );
 }
 
 #[test]
@@ -111,20 +116,29 @@ fn one_key_with_two_contents_rejects_both_rows() {
 #[test]
 fn a_row_of_ten_megabytes_is_rejected_and_the_next_one_read() {
     let huge = "x".repeat(10 << 20);
-    let rows = format!("{HEADER}\n{huge},{CODE},1,罚款,1,2024-01-05,,某局,\n甲,{CODE},2,罚款,1,2024-01-05,,某局,\n");
+    let rows =
+        format!("{HEADER}\n{huge},{CODE},1,罚款,1,2024-01-05,,某局,\n甲,{CODE},2,罚款,1,2024-01-05,,某局,\n");
     let read = read(&file("huge.csv", rows.as_bytes()));
     assert_eq!(read.accepted.len(), 1);
-    assert!(read.rejected[0].reasons[0].contains("expected at most 1048576"), "{:?}", read.rejected[0].reasons);
+    assert!(
+        read.rejected[0].reasons[0].contains("expected at most 1048576"),
+        "{:?}",
+        read.rejected[0].reasons
+    );
     assert!(read.rejected[0].cells[0].1.len() < 1000, "what is kept is short");
 }
 
 #[test]
 fn a_missing_column_is_named_with_what_it_may_be_called() {
     let vocabulary = vocabulary();
-    let header: Vec<String> = "行政相对人名称,CF_XDR_SHXYM,CF_CFLB,CF_JDRQ,CF_CFJG".split(',').map(str::to_owned).collect();
+    let header: Vec<String> =
+        "行政相对人名称,CF_XDR_SHXYM,CF_CFLB,CF_JDRQ,CF_CFJG".split(',').map(str::to_owned).collect();
     let penalty = vocabulary.code_id("administrative-penalty").expect("a code");
     let problem = Mapping::to(penalty, &header, &vocabulary).expect_err("refused").to_string();
-    assert_eq!(problem, "no column for 行政处罚决定书文号; expected one of 行政处罚决定书文号, document_number, CF_WSH");
+    assert_eq!(
+        problem,
+        "no column for 行政处罚决定书文号; expected one of 行政处罚决定书文号, document_number, CF_WSH"
+    );
     let problem = Mapping::recognise(&header, &vocabulary).expect_err("refused").to_string();
     assert!(problem.contains("nearest is 行政处罚, which lacks 行政处罚决定书文号"), "{problem}");
 }
@@ -170,9 +184,11 @@ fn parquet_rows_are_read_by_column_name() {
     use parquet::file::writer::SerializedFileWriter;
     let columns = ["行政相对人名称", "CF_XDR_SHXYM", "CF_WSH", "CF_CFLB", "CF_JDRQ", "CF_CFJG"];
     let fields: String = columns.iter().map(|c| format!("REQUIRED BYTE_ARRAY {c} (UTF8);")).collect();
-    let schema = parquet::schema::parser::parse_message_type(&format!("message m {{ {fields} }}")).expect("a schema");
+    let schema =
+        parquet::schema::parser::parse_message_type(&format!("message m {{ {fields} }}")).expect("a schema");
     let mut bytes = Vec::new();
-    let mut writer = SerializedFileWriter::new(&mut bytes, schema.into(), Default::default()).expect("a writer");
+    let mut writer =
+        SerializedFileWriter::new(&mut bytes, schema.into(), std::sync::Arc::default()).expect("a writer");
     let mut group = writer.next_row_group().expect("a group");
     for text in ["甲", CODE, "1", "罚款", "2024-01-05", "某局"] {
         let mut column = group.next_column().expect("a column").expect("one more");

@@ -12,6 +12,9 @@ use crate::identity::Identities;
 use crate::quarantine::{self, Aside};
 use crate::submission::{Batch, Rejected, Report};
 
+/// Longest chain of marks upon marks.
+const CHAIN_MAX: usize = 1000;
+
 /// The numbers of stored classes, as the writing connection knows them.
 #[derive(Debug, Default)]
 pub(crate) struct ClassBook {
@@ -34,8 +37,8 @@ impl ClassBook {
 
     /// Learns the classes other writers added. Called once the write lock is held.
     pub(crate) fn catch_up(&mut self, connection: &Connection) -> Result<()> {
-        let mut statement =
-            connection.prepare_cached("SELECT id, code, attributes FROM classes WHERE id > ?1 ORDER BY id")?;
+        let mut statement = connection
+            .prepare_cached("SELECT id, code, attributes FROM classes WHERE id > ?1 ORDER BY id")?;
         let mut rows = statement.query([i64::try_from(self.order.len()).unwrap_or(i64::MAX)])?;
         while let Some(row) = rows.next()? {
             self.learn(row.get(0)?, (row.get(1)?, row.get(2)?))?;
@@ -76,7 +79,9 @@ pub(crate) fn append<'c>(
         return Ok(report);
     }
     connection
-        .prepare_cached("INSERT INTO batches (recorded_at, kind, actor, vocabulary) VALUES (?1, 'facts', ?2, ?3)")?
+        .prepare_cached(
+            "INSERT INTO batches (recorded_at, kind, actor, vocabulary) VALUES (?1, 'facts', ?2, ?3)",
+        )?
         .execute((moment.0, &batch.origin.actor, &batch.vocabulary))?;
     let classes = batch
         .classes
@@ -270,7 +275,10 @@ impl<'c> Appender<'c> {
             }
         }
         for row in marks {
-            self.set_aside(row, "names a record that is not in the ledger, expected a known code and key".to_owned());
+            self.set_aside(
+                row,
+                "names a record that is not in the ledger, expected a known code and key".to_owned(),
+            );
         }
         Ok(())
     }
@@ -282,9 +290,11 @@ impl<'c> Appender<'c> {
         };
         let mut next = Some(target);
         let mut first = true;
-        // Rings are refused when they would close, so this walk ends.
+        let mut steps = 0;
+        // Rings are refused when they would close, so this walk ends; the limit is for damaged files.
         while let Some(key) = next {
-            if key == row.key {
+            steps += 1;
+            if key == row.key || steps > CHAIN_MAX {
                 self.set_aside(row, "would take back itself by way of what it names".to_owned());
                 return Ok(Marked::Done);
             }
@@ -370,7 +380,8 @@ impl<'c> Appender<'c> {
     }
 
     fn set_aside(&mut self, row: &Encoded, reason: String) {
-        let cells: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&row.body).unwrap_or_default();
+        let cells: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&row.body).unwrap_or_default();
         let cells = cells
             .into_iter()
             .map(|(field, value)| (field, value.as_str().map(str::to_owned).unwrap_or_default()))

@@ -70,9 +70,11 @@ impl DeliveryBook {
         let mut list = Vec::new();
         for (region, registers) in state.iter() {
             if region.is_national() || asked.1.iter().any(|own| region.contains(*own)) {
-                list.extend(
-                    registers.iter().map(|(register, through)| Delivery { register: *register, region: *region, through: *through }),
-                );
+                list.extend(registers.iter().map(|(register, through)| Delivery {
+                    register: *register,
+                    region: *region,
+                    through: *through,
+                }));
             }
         }
         list.sort_unstable_by_key(|delivery| (delivery.register, delivery.region));
@@ -138,4 +140,3 @@ impl Inner {
         state
     }
 }
-

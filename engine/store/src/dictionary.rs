@@ -44,12 +44,16 @@ impl SharedDictionary {
     }
 
     /// Reads the classes added since and gives the new dictionary.
-    pub(crate) fn refresh(&self, connection: &Connection, vocabulary: &Vocabulary) -> Result<Arc<Dictionary>> {
+    pub(crate) fn refresh(
+        &self,
+        connection: &Connection,
+        vocabulary: &Vocabulary,
+    ) -> Result<Arc<Dictionary>> {
         let mut shared = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut dictionary = Dictionary::clone(&shared);
         let mut classes = Classes::clone(&dictionary.classes);
-        let mut statement =
-            connection.prepare_cached("SELECT id, code, attributes FROM classes WHERE id > ?1 ORDER BY id")?;
+        let mut statement = connection
+            .prepare_cached("SELECT id, code, attributes FROM classes WHERE id > ?1 ORDER BY id")?;
         let known = i64::try_from(dictionary.stored.len()).unwrap_or(i64::MAX);
         let mut rows = statement.query([known])?;
         while let Some(row) = rows.next()? {
@@ -93,9 +97,9 @@ fn decode_value(code: &Code, field: usize, value: &serde_json::Value) -> Option<
         field.values().iter().position(|known| known.id == id)
     };
     match value {
-        serde_json::Value::Array(values) if matches!(field.kind, FieldKind::Set(_)) => {
-            values.iter().try_fold(0u64, |bits, value| Some(bits | 1u64.checked_shl(u32::try_from(index(value)?).ok()?)?))
-        }
+        serde_json::Value::Array(values) if matches!(field.kind, FieldKind::Set(_)) => values
+            .iter()
+            .try_fold(0u64, |bits, value| Some(bits | 1u64.checked_shl(u32::try_from(index(value)?).ok()?)?)),
         value if matches!(field.kind, FieldKind::Enum(_)) => u64::try_from(index(value)? + 1).ok(),
         _ => None,
     }

@@ -145,7 +145,8 @@ impl<'v> Encoder<'v> {
     }
 
     fn body(&self, draft: &Draft, code: &Code) -> String {
-        let mut body = String::with_capacity(64 + draft.fields.iter().map(|(_, t)| t.len() + 24).sum::<usize>());
+        let mut body =
+            String::with_capacity(64 + draft.fields.iter().map(|(_, t)| t.len() + 24).sum::<usize>());
         body.push('{');
         for field in &self.field_order[usize::from(draft.code.0)] {
             let Some((_, text)) = draft.fields.iter().find(|(index, _)| usize::from(*index) == *field) else {

@@ -43,7 +43,9 @@ pub enum Error {
         expected: String,
     },
     /// A later program made the file.
-    #[error("`{path}` has schema version {found}, this program knows versions up to {known}: use a newer program")]
+    #[error(
+        "`{path}` has schema version {found}, this program knows versions up to {known}: use a newer program"
+    )]
     Newer {
         /// The file.
         path: PathBuf,

@@ -242,7 +242,8 @@ impl Snapshot {
              WHERE conflicts.id > ?1 AND conflicts.recorded_at <= ?2 ORDER BY conflicts.id LIMIT ?3",
         )?;
         let after = after.map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));
-        let mut rows = statement.query((after, self.known_at().0, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+        let mut rows =
+            statement.query((after, self.known_at().0, i64::try_from(limit).unwrap_or(i64::MAX)))?;
         let mut conflicts = Vec::new();
         while let Some(row) = rows.next()? {
             let other: Option<String> = row.get(3)?;

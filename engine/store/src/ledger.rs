@@ -40,7 +40,10 @@ impl Default for Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("busy_wait", &self.busy_wait).field("pages_max", &self.pages_max).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("busy_wait", &self.busy_wait)
+            .field("pages_max", &self.pages_max)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,7 +66,10 @@ pub(crate) struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("path", &self.path).field("access", &self.access).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("path", &self.path)
+            .field("access", &self.access)
+            .finish_non_exhaustive()
     }
 }
 
@@ -225,12 +231,10 @@ impl Shared {
 fn existing(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(()),
-        Ok(_) => Err(Error::Foreign {
-            path: path.to_owned(),
-            found: "a folder".to_owned(),
-            expected: format!("{:#x}", schema::APPLICATION_ID),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Missing { path: path.to_owned() }),
+        Ok(_) => Err(schema::foreign(path, "a folder".to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::Missing { path: path.to_owned() })
+        }
         Err(error) => Err(Error::io(path, error)),
     }
 }
@@ -265,7 +269,8 @@ fn ensure_key(connection: &Connection, path: &Path) -> Result<Protector> {
             Err(Error::KeyMissing { .. }) => Protector::create(&file)?,
             result => result?,
         };
-        connection.execute("INSERT INTO settings (name, value) VALUES ('key-id', ?1)", [protector.key_id()])?;
+        connection
+            .execute("INSERT INTO settings (name, value) VALUES ('key-id', ?1)", [protector.key_id()])?;
         connection.execute_batch("COMMIT")?;
         Ok(protector)
     })();

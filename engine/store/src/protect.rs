@@ -33,7 +33,9 @@ impl Protector {
     /// A protector with a given key. For tests and for tools that have the key from elsewhere.
     pub fn with_key(key: &[u8; 32]) -> Protector {
         // HMAC takes keys of any length; 32 bytes are used as they are.
-        Protector { mac: Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("any key length is legal")) }
+        Protector {
+            mac: Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("any key length is legal")),
+        }
     }
 
     /// The digest of an identity number: `id:` and 32 hexadecimal digits (128 bits of the HMAC).
@@ -69,12 +71,12 @@ impl Protector {
     /// Reads the key file.
     pub(crate) fn read(path: &Path) -> Result<Protector> {
         let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(200).read_to_string(&mut text))
-            .map_err(|error| match error.kind() {
+        File::open(path).and_then(|file| file.take(200).read_to_string(&mut text)).map_err(|error| {
+            match error.kind() {
                 ErrorKind::NotFound => Error::KeyMissing { path: path.to_owned() },
                 _ => Error::io(path, error),
-            })?;
+            }
+        })?;
         let key = unhex(text.trim()).ok_or_else(|| Error::KeyWrong {
             path: path.to_owned(),
             found: "its text is not 64 hexadecimal digits".to_owned(),
@@ -85,7 +87,8 @@ impl Protector {
     /// Makes a random key and its file. Fails when the file exists: a key is never overwritten.
     pub(crate) fn create(path: &Path) -> Result<Protector> {
         let mut key = [0u8; 32];
-        getrandom::fill(&mut key).map_err(|error| Error::io(path, std::io::Error::other(error.to_string())))?;
+        getrandom::fill(&mut key)
+            .map_err(|error| Error::io(path, std::io::Error::other(error.to_string())))?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

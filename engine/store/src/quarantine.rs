@@ -102,7 +102,13 @@ pub(crate) fn resolve(connection: &Connection, moment: Moment, entries: &[u64], 
 }
 
 /// Records what became of an entry. A second event on one entry is left out: the first one decided.
-pub(crate) fn event(connection: &Connection, moment: Moment, entry: u64, status: &str, note: &str) -> Result<()> {
+pub(crate) fn event(
+    connection: &Connection,
+    moment: Moment,
+    entry: u64,
+    status: &str,
+    note: &str,
+) -> Result<()> {
     let unknown = Error::UnknownQuarantine { found: entry };
     let id = i64::try_from(entry).map_err(|_| unknown.clone())?;
     let decided: Option<bool> = connection

@@ -106,8 +106,10 @@ impl Recorder {
     /// The moment of the next write: now, or just after the last one when the clock stands still or runs back.
     /// Only sound while the write lock is held.
     pub(crate) fn next_moment(&self) -> Result<Moment> {
-        let last: Option<i64> =
-            self.connection.prepare_cached("SELECT max(recorded_at) FROM batches")?.query_row([], |row| row.get(0))?;
+        let last: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(recorded_at) FROM batches")?
+            .query_row([], |row| row.get(0))?;
         let now = self.shared.options.clock.now().0;
         Ok(Moment(last.map_or(now.max(1), |last| now.max(last.saturating_add(1)))))
     }
@@ -116,7 +118,9 @@ impl Recorder {
     pub(crate) fn begin(&mut self) -> Result<()> {
         let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([]));
         match begun.map_err(Error::from) {
-            Err(Error::Busy { .. }) => return Err(Error::Busy { waited: Some(self.shared.options.busy_wait) }),
+            Err(Error::Busy { .. }) => {
+                return Err(Error::Busy { waited: Some(self.shared.options.busy_wait) });
+            }
             result => result?,
         };
         let caught_up = self.book.catch_up(&self.connection);

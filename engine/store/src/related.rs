@@ -18,7 +18,7 @@ use crate::resolve::{self, Standing};
 use crate::snapshot::{OwnedFile, Snapshot};
 
 /// More relations than this are not followed: the answer would not be about one subject any more.
-const RELATIONS_MAX: usize = 20_000;
+const RELATIONS_MAX: usize = 5_000;
 
 /// A subject reached from another.
 #[derive(Clone, Debug)]
@@ -76,7 +76,12 @@ impl OwnedDossier {
         for path in &self.related {
             if let Some(file) = self.files.get(path.file) {
                 let (since, until) = (path.since.days(), path.until.days());
-                text.push_str(&format!("{} {} {since} {until} {}\n", path.kind, path.depth, hex(&file.digest)));
+                text.push_str(&format!(
+                    "{} {} {since} {until} {}\n",
+                    path.kind,
+                    path.depth,
+                    hex(&file.digest)
+                ));
             }
         }
         Sha256::digest(text.as_bytes()).into()
@@ -111,7 +116,9 @@ impl Snapshot {
         for kind in kinds {
             if let Some(id) = self.relation_kind(*kind) {
                 let found = walk.follow(&id, depth.min(3))?;
-                paths.extend(found.into_iter().map(|(depth, to, since, until)| (*kind, depth, to, since, until)));
+                paths.extend(
+                    found.into_iter().map(|(depth, to, since, until)| (*kind, depth, to, since, until)),
+                );
             }
         }
         paths.sort_unstable();
@@ -154,13 +161,17 @@ impl Snapshot {
             if entry.shape != hengxin_core::vocabulary::Shape::Relation || standing != Standing::Stands {
                 continue;
             }
-            let found: Option<(String, Option<String>, Option<String>)> =
-                statement.query_row([row.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+            let found: Option<(String, Option<String>, Option<String>)> = statement
+                .query_row([row.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
             let (kind, to) = match found {
                 Some((kind, Some(code), None)) => (kind, To::Subject(code)),
                 Some((kind, None, Some(person))) => (kind, To::Person(person)),
                 Some(_) | None => {
-                    return Err(Error::corrupt(format!("fact {} is a relation without its other side", row.seq)));
+                    return Err(Error::corrupt(format!(
+                        "fact {} is a relation without its other side",
+                        row.seq
+                    )));
                 }
             };
             relations.push(Relation { kind, to, since: entry.occurred_on, until: entry.ends_on });
@@ -175,11 +186,13 @@ impl Snapshot {
              JOIN subjects ON subjects.id = relations.subject
              WHERE person = ?1 AND kind = ?2 ORDER BY subjects.id LIMIT ?3",
         )?;
-        let limit = i64::try_from(RELATIONS_MAX + 1).unwrap_or(i64::MAX);
+        // Two more than are followed: the subject asked about is one of them, and one too many must show.
+        let limit = i64::try_from(RELATIONS_MAX + 2).unwrap_or(i64::MAX);
         let mut rows = statement.query((person, kind, limit))?;
         let mut subjects = Vec::new();
         while let Some(row) = rows.next()? {
-            subjects.push((row.get(0)?, stored_code(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?));
+            subjects
+                .push((row.get(0)?, stored_code(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?));
         }
         Ok(subjects)
     }
@@ -221,7 +234,11 @@ impl Walk<'_> {
         for (to, paths) in kept {
             for (i, (steps, since, until)) in paths.iter().enumerate() {
                 let wider = paths.iter().enumerate().any(|(j, (other, a, b))| {
-                    j != i && other <= steps && a <= since && until <= b && (a, b, other) != (since, until, steps)
+                    j != i
+                        && other <= steps
+                        && a <= since
+                        && until <= b
+                        && (a, b, other) != (since, until, steps)
                 });
                 if !wider {
                     found.push((*steps, to, *since, *until));
@@ -244,7 +261,11 @@ impl Walk<'_> {
                         }
                         for back in self.of(other)? {
                             if back.kind == kind && back.to == relation.to {
-                                steps.push((other, relation.since.max(back.since), relation.until.min(back.until)));
+                                steps.push((
+                                    other,
+                                    relation.since.max(back.since),
+                                    relation.until.min(back.until),
+                                ));
                             }
                         }
                     }

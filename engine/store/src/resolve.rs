@@ -90,14 +90,21 @@ mod tests {
 
     fn entry(key: u8, shape: Shape, target: Option<u8>) -> Entry {
         let day = Date::from_days(i32::from(key));
-        Entry { key: [key; 16], shape, occurred_on: day, ends_on: Date::FOREVER, target: target.map(|t| [t; 16]) }
+        Entry {
+            key: [key; 16],
+            shape,
+            occurred_on: day,
+            ends_on: Date::FOREVER,
+            target: target.map(|t| [t; 16]),
+        }
     }
 
     const WITHDRAWAL: Shape = Shape::Mark(Mark::Withdrawal);
 
     #[test]
     fn the_last_version_stands_and_earlier_ones_name_it() {
-        let entries = [entry(1, Shape::Event, None), entry(1, Shape::Event, None), entry(2, Shape::Event, None)];
+        let entries =
+            [entry(1, Shape::Event, None), entry(1, Shape::Event, None), entry(2, Shape::Event, None)];
         assert_eq!(standings(&entries), [Standing::CorrectedBy(1), Standing::Stands, Standing::Stands]);
     }
 
@@ -113,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_ring_of_withdrawals_ends() {
-        let ring = [entry(1, WITHDRAWAL, Some(2)), entry(2, WITHDRAWAL, Some(1)), entry(3, WITHDRAWAL, Some(3))];
+        let ring =
+            [entry(1, WITHDRAWAL, Some(2)), entry(2, WITHDRAWAL, Some(1)), entry(3, WITHDRAWAL, Some(3))];
         assert_eq!(standings(&ring).len(), 3);
     }
 

@@ -188,7 +188,12 @@ fn find_evaluation(connection: &Connection, subject: i64, e: &EvaluationRecord) 
     Ok(found.optional()?)
 }
 
-fn insert_evaluation(connection: &Connection, moment: Moment, subject: i64, e: &EvaluationRecord) -> Result<i64> {
+fn insert_evaluation(
+    connection: &Connection,
+    moment: Moment,
+    subject: i64,
+    e: &EvaluationRecord,
+) -> Result<i64> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO evaluations (recorded_at, subject, standard, edition, standard_digest, as_of, known_at,
                                   facts_digest, outcome, score, grade, horizon, body)
@@ -293,7 +298,8 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Corrupt`] and engine failures; so for all reads below.
     pub fn evaluation(&self, id: u64) -> Result<Option<Stored<EvaluationRecord>>> {
-        let mut statement = self.connection().prepare_cached(&format!("{EVALUATION} WHERE evaluations.id = ?1"))?;
+        let mut statement =
+            self.connection().prepare_cached(&format!("{EVALUATION} WHERE evaluations.id = ?1"))?;
         let mut rows = statement.query([signed(id)])?;
         rows.next()?.map(read_evaluation).transpose()
     }
@@ -333,7 +339,8 @@ impl Snapshot {
              ORDER BY evaluations.id DESC LIMIT ?4"
         ))?;
         let before = before.map_or(i64::MAX, signed);
-        let mut rows = statement.query((subject, standard, before, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+        let mut rows =
+            statement.query((subject, standard, before, i64::try_from(limit).unwrap_or(i64::MAX)))?;
         let mut list = Vec::new();
         while let Some(row) = rows.next()? {
             list.push(read_evaluation(row)?);
@@ -410,8 +417,9 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::evaluation`].
     pub fn tiers_after(&self, after: u64, limit: usize) -> Result<Vec<Stored<TierRecord>>> {
-        let mut statement =
-            self.connection().prepare_cached(&format!("{TIER} WHERE tiers.id > ?1 ORDER BY tiers.id LIMIT ?2"))?;
+        let mut statement = self
+            .connection()
+            .prepare_cached(&format!("{TIER} WHERE tiers.id > ?1 ORDER BY tiers.id LIMIT ?2"))?;
         let mut rows = statement.query((signed(after), i64::try_from(limit).unwrap_or(i64::MAX)))?;
         let mut list = Vec::new();
         while let Some(row) = rows.next()? {

@@ -16,23 +16,23 @@ pub(crate) const APPLICATION_ID: i64 = 0x4858_4C47;
 /// Steps from an empty file to the newest schema. A published step is never edited; a change is a further step.
 const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
 
-/// Tables that only grow.
-pub(crate) const HISTORY: [&str; 15] = [
-    "settings",
-    "batches",
-    "ingests",
-    "subjects",
-    "classes",
-    "facts",
-    "registrations",
-    "relations",
-    "identities",
-    "conflicts",
-    "deliveries",
-    "quarantine",
-    "quarantine_events",
-    "evaluations",
-    "tiers",
+/// Tables that only grow, and the condition under which a new row would take the place of an old one.
+const HISTORY: [(&str, &str); 15] = [
+    ("settings", "name = NEW.name"),
+    ("batches", "recorded_at = NEW.recorded_at"),
+    ("ingests", "recorded_at = NEW.recorded_at"),
+    ("subjects", "id = NEW.id OR code = NEW.code"),
+    ("classes", "id = NEW.id OR (code = NEW.code AND attributes = NEW.attributes)"),
+    ("facts", "seq = NEW.seq"),
+    ("registrations", "seq = NEW.seq"),
+    ("relations", "seq = NEW.seq"),
+    ("identities", "id = NEW.id"),
+    ("conflicts", "id = NEW.id"),
+    ("deliveries", "id = NEW.id"),
+    ("quarantine", "id = NEW.id"),
+    ("quarantine_events", "id = NEW.id"),
+    ("evaluations", "id = NEW.id"),
+    ("tiers", "id = NEW.id"),
 ];
 
 /// The newest schema version this program knows.
@@ -56,7 +56,8 @@ pub(crate) fn connect(path: &Path, access: Access, wait: Duration) -> Result<Con
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
     connection.set_prepared_statement_cache_capacity(96);
-    connection.execute_batch(
+    // The first statement that looks at the file is the one that finds that it is no database.
+    let set = connection.execute_batch(
         "PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
@@ -64,27 +65,23 @@ pub(crate) fn connect(path: &Path, access: Access, wait: Duration) -> Result<Con
          PRAGMA synchronous = FULL;
          PRAGMA recursive_triggers = ON;
          PRAGMA temp_store = MEMORY;",
-    )?;
-    Ok(connection)
+    );
+    match set {
+        Ok(()) => Ok(connection),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            Err(foreign(path, "a file that is no database".to_owned()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Refuses a file that is not a ledger or comes from a later program; gives its schema version.
 pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<i64> {
-    let foreign = |found: String| Error::Foreign {
-        path: path.to_owned(),
-        found,
-        expected: format!("{APPLICATION_ID:#x}"),
-    };
-    let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|error| {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => foreign("a file that is no database".to_owned()),
-            _ => Error::from(error),
-        }
-    })?;
+    let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if id != APPLICATION_ID && (id != 0 || tables != 0 || version != 0) {
-        return Err(foreign(format!("a database with application id {id:#x}")));
+        return Err(foreign(path, format!("a database with application id {id:#x}")));
     }
     if version > known_version() {
         return Err(Error::Newer { path: path.to_owned(), found: version, known: known_version() });
@@ -93,6 +90,11 @@ pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<i64> {
         return Err(Error::corrupt(format!("schema version {version}")));
     }
     Ok(version)
+}
+
+/// The error for a file that is something else.
+pub(crate) fn foreign(path: &Path, found: String) -> Error {
+    Error::Foreign { path: path.to_owned(), found, expected: format!("{APPLICATION_ID:#x}") }
 }
 
 /// Brings the file to the newest schema. Two processes may try at once: one does it, the other finds it done.
@@ -121,7 +123,13 @@ fn migrate_locked(connection: &Connection, path: &Path) -> Result<()> {
     for step in MIGRATIONS.iter().skip(from) {
         connection.execute_batch(step)?;
     }
-    for table in HISTORY {
+    for (table, same) in HISTORY {
+        // `INSERT OR REPLACE` removes the old row without asking the triggers upon removal.
+        connection.execute_batch(&format!(
+            "CREATE TRIGGER IF NOT EXISTS {table}_is_never_replaced BEFORE INSERT ON {table}
+             WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})
+             BEGIN SELECT RAISE(ABORT, '{table}: history is never replaced'); END;"
+        ))?;
         for (verb, name) in [("UPDATE", "changed"), ("DELETE", "removed")] {
             connection.execute_batch(&format!(
                 "CREATE TRIGGER IF NOT EXISTS {table}_is_never_{name} BEFORE {verb} ON {table}

@@ -92,8 +92,9 @@ impl Snapshot {
     pub(crate) fn begin(shared: Arc<Shared>, known_at: Option<Moment>) -> Result<Snapshot> {
         let connection = shared.reading()?;
         connection.prepare_cached("BEGIN")?.execute([])?;
-        let watermark: Option<i64> =
-            connection.prepare_cached("SELECT max(recorded_at) FROM batches")?.query_row([], |row| row.get(0))?;
+        let watermark: Option<i64> = connection
+            .prepare_cached("SELECT max(recorded_at) FROM batches")?
+            .query_row([], |row| row.get(0))?;
         let watermark = Moment(watermark.unwrap_or(0));
         let known_at = known_at.map_or(watermark, |asked| asked.min(watermark));
         Ok(Snapshot { shared, connection: Some(connection), known_at, watermark })
@@ -206,10 +207,11 @@ impl Snapshot {
             let stored = match dictionary.stored(class) {
                 Some(stored) => stored,
                 None => {
-                    dictionary = self.shared.dictionary.refresh(self.connection(), &self.shared.vocabulary)?;
-                    dictionary
-                        .stored(class)
-                        .ok_or_else(|| Error::corrupt(format!("a fact of class {class}, which is not recorded")))?
+                    dictionary =
+                        self.shared.dictionary.refresh(self.connection(), &self.shared.vocabulary)?;
+                    dictionary.stored(class).ok_or_else(|| {
+                        Error::corrupt(format!("a fact of class {class}, which is not recorded"))
+                    })?
                 }
             };
             let entry = Entry {

@@ -3,7 +3,7 @@
 use hengxin_core::date::Moment;
 use hengxin_core::uscc::Uscc;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::identity::stored_code;
 use crate::name::normalise;
 use crate::snapshot::Snapshot;
@@ -28,7 +28,7 @@ impl Snapshot {
     /// Subjects in the order of their codes, after `after`, at most `limit`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] and engine failures.
+    /// [`crate::Error::Corrupt`] and engine failures.
     pub fn subjects(&self, after: Option<Uscc>, limit: usize) -> Result<Vec<SubjectEntry>> {
         let mut statement = self.connection().prepare_cached(&format!("{SUBJECT} ORDER BY code LIMIT ?3"))?;
         let after = after.map(|code| code.to_string()).unwrap_or_default();
@@ -53,7 +53,8 @@ impl Snapshot {
              ORDER BY code LIMIT ?4"
         ))?;
         let after = after.map(|code| code.to_string()).unwrap_or_default();
-        let rows = statement.query((self.known_at().0, after, text, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+        let rows =
+            statement.query((self.known_at().0, after, text, i64::try_from(limit).unwrap_or(i64::MAX)))?;
         entries(rows)
     }
 

@@ -126,7 +126,8 @@ impl Batch {
             }
         }
         rows.sort_unstable_by(|a, b| {
-            (a.subject, a.order, &a.key, &a.content, a.line).cmp(&(b.subject, b.order, &b.key, &b.content, b.line))
+            (a.subject, a.order, &a.key, &a.content, a.line)
+                .cmp(&(b.subject, b.order, &b.key, &b.content, b.line))
         });
         Batch { rows, rejected, classes: encoder.classes, vocabulary: vocabulary.edition.clone(), origin }
     }

@@ -33,7 +33,9 @@ impl Snapshot {
         let mut rows = statement.query([])?;
         if let Some(row) = rows.next()? {
             let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-            return Err(Error::corrupt(format!("a row of `{table}` refers to a row of `{parent}` that is not there")));
+            return Err(Error::corrupt(format!(
+                "a row of `{table}` refers to a row of `{parent}` that is not there"
+            )));
         }
         let mut last = 0;
         let mut statement = self.connection().prepare(

@@ -76,7 +76,10 @@ pub struct Job {
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("request", &self.request).field("command", &self.command).finish_non_exhaustive()
+        f.debug_struct("Job")
+            .field("request", &self.request)
+            .field("command", &self.command)
+            .finish_non_exhaustive()
     }
 }
 
@@ -218,7 +221,9 @@ fn handle(recorder: &mut Recorder, job: Job) -> Result<Answer> {
     }
     let outcome = match command {
         Command::Append(batch) => Outcome::Appended(recorder.append_within(&batch)?),
-        Command::Deliver(actor, deliveries) => Outcome::Delivered(recorder.deliver_within(&actor, &deliveries)?),
+        Command::Deliver(actor, deliveries) => {
+            Outcome::Delivered(recorder.deliver_within(&actor, &deliveries)?)
+        }
         Command::Record(results) => Outcome::Recorded(recorder.record_within(&results)?),
     };
     let bytes = respond(&outcome);
@@ -239,8 +244,9 @@ fn answered_before(recorder: &Recorder, request: &RequestKey) -> Result<Option<V
     if !(1..=64).contains(&request.id.len()) || !request.id.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Error::RequestForm { found: request.id.chars().take(80).collect() });
     }
-    let mut statement =
-        recorder.connection.prepare_cached("SELECT method, digest, response FROM requests WHERE request_id = ?1")?;
+    let mut statement = recorder
+        .connection
+        .prepare_cached("SELECT method, digest, response FROM requests WHERE request_id = ?1")?;
     let found: Option<(String, [u8; 32], Vec<u8>)> =
         statement.query_row([&request.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     let reused = |what| Error::RequestReused { request_id: request.id.clone(), what };

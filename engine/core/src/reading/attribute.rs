@@ -21,14 +21,16 @@ pub enum Attribute {
 impl Attribute {
     pub(super) fn parse(node: &Node, scope: &mut Scope<'_>) -> Option<(Reading, Gives)> {
         let names = ["size", "legal_form", "status", "capital"];
-        let attribute = match document::name(node, "an attribute of the registration", &names, &mut scope.faults)? {
-            0 => Attribute::Size,
-            1 => Attribute::LegalForm,
-            2 => Attribute::Status,
-            _ => return Some((Reading::Attribute(Attribute::Capital), Gives::Quantity(Unit::Fen))),
-        };
+        let attribute =
+            match document::name(node, "an attribute of the registration", &names, &mut scope.faults)? {
+                0 => Attribute::Size,
+                1 => Attribute::LegalForm,
+                2 => Attribute::Status,
+                _ => return Some((Reading::Attribute(Attribute::Capital), Gives::Quantity(Unit::Fen))),
+            };
         let code = scope.vocabulary.code(scope.vocabulary.registration());
-        let values = node.text().and_then(|name| code.field(name)).map(|(_, f)| f.values()).unwrap_or_default();
+        let values =
+            node.text().and_then(|name| code.field(name)).map(|(_, f)| f.values()).unwrap_or_default();
         let names = values.iter().map(|v| v.id.clone()).collect();
         Some((Reading::Attribute(attribute), Gives::Category(names)))
     }

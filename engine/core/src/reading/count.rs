@@ -1,6 +1,6 @@
 //! `count` and `distinct`: how many facts, or how many different values among them.
 
-use super::{Look, Measured, Reading, Unknown};
+use super::{Look, Measured, Reading, Unknown, check_references};
 use crate::document::{self, Check, Fields, Node};
 use crate::fact::NO_REFERENCE;
 use crate::quantity::{Gives, Unit};
@@ -25,7 +25,11 @@ enum Of {
 }
 
 impl Count {
-    pub(super) fn parse_count(codes: &Node, fields: &mut Fields<'_>, scope: &mut Scope<'_>) -> Option<(Reading, Gives)> {
+    pub(super) fn parse_count(
+        codes: &Node,
+        fields: &mut Fields<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Option<(Reading, Gives)> {
         let selection = Selection::parse(codes, fields, scope)?;
         let slot = scope.slot(selection);
         Some((Reading::Count(Count { slot, of: Of::Facts }), Gives::Quantity(Unit::Count)))
@@ -40,7 +44,10 @@ impl Count {
         let selection = Selection::parse(codes, fields, scope)?;
         let of_node = of?;
         let of = match document::text(of_node, &mut scope.faults)? {
-            "reference" => Of::References,
+            "reference" => {
+                check_references(of_node, &selection.codes, scope);
+                Of::References
+            }
             "month" => Of::Months,
             name => {
                 let mut positions = Vec::new();
@@ -76,17 +83,21 @@ impl Count {
                 let keys = look.facts(self.slot).map(|i| facts.reference[i]).filter(|r| *r != NO_REFERENCE);
                 distinct(keys.map(i64::from))
             }
-            Of::Months => distinct(look.facts(self.slot).map(|i| i64::from(facts.occurred_on[i].month_number()))),
-            Of::Attribute(positions) => distinct(look.facts(self.slot).filter_map(|i| look.class(i)).flat_map(|class| {
-                let found = positions.iter().find(|(code, _, _)| *code == class.code);
-                let (bits, single) = match found {
-                    Some((_, position, true)) => (class.values.get(*position).copied().unwrap_or(0), 0),
-                    Some((_, position, false)) => (0, class.values.get(*position).copied().unwrap_or(0)),
-                    None => (0, 0),
-                };
-                let members = (0..64i64).filter(move |bit| bits >> bit & 1 == 1);
-                members.chain((single > 0).then(|| i64::try_from(single - 1).unwrap_or(i64::MAX)))
-            })),
+            Of::Months => {
+                distinct(look.facts(self.slot).map(|i| i64::from(facts.occurred_on[i].month_number())))
+            }
+            Of::Attribute(positions) => {
+                distinct(look.facts(self.slot).filter_map(|i| look.class(i)).flat_map(|class| {
+                    let found = positions.iter().find(|(code, _, _)| *code == class.code);
+                    let (bits, single) = match found {
+                        Some((_, position, true)) => (class.values.get(*position).copied().unwrap_or(0), 0),
+                        Some((_, position, false)) => (0, class.values.get(*position).copied().unwrap_or(0)),
+                        None => (0, 0),
+                    };
+                    let members = (0..64i64).filter(move |bit| bits >> bit & 1 == 1);
+                    members.chain((single > 0).then(|| i64::try_from(single - 1).unwrap_or(i64::MAX)))
+                }))
+            }
         };
         Measured::Known(n as i64)
     }

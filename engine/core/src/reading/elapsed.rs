@@ -31,12 +31,12 @@ enum Period {
 impl Elapsed {
     pub(super) fn parse(node: &Node, scope: &mut Scope<'_>) -> Option<(Reading, Gives)> {
         let mut fields = Fields::open(node, "an elapsed time", &mut scope.faults)?;
-        let since = fields
-            .need("since", &mut scope.faults)
-            .and_then(|n| document::name(n, "a starting point", &["established", "first", "last"], &mut scope.faults));
-        let unit = fields
-            .need("in", &mut scope.faults)
-            .and_then(|n| document::name(n, "a unit of time", &["days", "months", "years"], &mut scope.faults));
+        let since = fields.need("since", &mut scope.faults).and_then(|n| {
+            document::name(n, "a starting point", &["established", "first", "last"], &mut scope.faults)
+        });
+        let unit = fields.need("in", &mut scope.faults).and_then(|n| {
+            document::name(n, "a unit of time", &["days", "months", "years"], &mut scope.faults)
+        });
         let since = match since {
             Some(0) => Some(Since::Established),
             Some(which) => {

@@ -49,7 +49,9 @@ impl Extreme {
             match (reading.measure(look, Watch::Every, due), self.end) {
                 (Measured::Unknown(why), _) => unknown = unknown.or(Some(why)),
                 (Measured::Known(value), End::Least) => found = Some(found.map_or(value, |f| f.min(value))),
-                (Measured::Known(value), End::Greatest) => found = Some(found.map_or(value, |f| f.max(value))),
+                (Measured::Known(value), End::Greatest) => {
+                    found = Some(found.map_or(value, |f| f.max(value)))
+                }
             }
         }
         match (unknown, found) {

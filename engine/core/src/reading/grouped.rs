@@ -1,6 +1,6 @@
 //! `grouped`: a reading per group of facts, then one figure of all groups.
 
-use super::{Look, Measured, Reading, Unknown, value_of};
+use super::{Look, Measured, Reading, Unknown, check_references, value_of};
 use crate::date::Date;
 use crate::document::{self, Check, Fields, Node};
 use crate::fact::NO_REFERENCE;
@@ -24,7 +24,9 @@ impl GroupBy {
     /// The group of fact `i`, or `None` when it belongs to none.
     pub(crate) fn key(self, look: &Look<'_>, i: usize) -> Option<i64> {
         match self {
-            GroupBy::Reference => Some(look.file.facts.reference[i]).filter(|r| *r != NO_REFERENCE).map(i64::from),
+            GroupBy::Reference => {
+                Some(look.file.facts.reference[i]).filter(|r| *r != NO_REFERENCE).map(i64::from)
+            }
             GroupBy::Month => Some(i64::from(look.file.facts.occurred_on[i].month_number())),
             GroupBy::Attribute(position) => {
                 let class = look.class(i)?;
@@ -62,8 +64,8 @@ impl Grouped {
         let reading = reading_node.and_then(|n| parse_inner(n, scope));
         let combine_node = fields.need("combine", &mut scope.faults);
         let names = ["mean", "sum", "min", "max", "weighted_mean", "count"];
-        let combine =
-            combine_node.and_then(|n| document::name(n, "a way to combine groups", &names, &mut scope.faults));
+        let combine = combine_node
+            .and_then(|n| document::name(n, "a way to combine groups", &names, &mut scope.faults));
         let weight = fields.take("weight");
         let condition = fields.take("where");
         fields.finish(&mut scope.faults);
@@ -81,7 +83,11 @@ impl Grouped {
                 Combine::Count(range?)
             }
             _ => {
-                scope.faults.node(node, Check::WrongShape, "`weight` with `weighted_mean` and only there, `where` with `count` and only there");
+                scope.faults.node(
+                    node,
+                    Check::WrongShape,
+                    "`weight` with `weighted_mean` and only there, `where` with `count` and only there",
+                );
                 return None;
             }
         };
@@ -127,7 +133,8 @@ impl Grouped {
             };
             values.push((value, weight));
         }
-        let sum = || values.iter().fold(0i128, |sum, (v, w)| sum.saturating_add(i128::from(*v) * i128::from(*w)));
+        let sum =
+            || values.iter().fold(0i128, |sum, (v, w)| sum.saturating_add(i128::from(*v) * i128::from(*w)));
         let known = match &self.combine {
             Combine::Count(range) => Some(values.iter().filter(|(v, _)| range.contains(*v)).count() as i64),
             Combine::Sum => Some(saturate(sum())),
@@ -149,9 +156,11 @@ impl Grouped {
 fn parse_inner(node: &Node, scope: &mut Scope<'_>) -> Option<(Reading, Unit)> {
     let (reading, unit) = Reading::parse_quantity(node, scope)?;
     match reading {
-        Reading::Count(_) | Reading::Amount(_) | Reading::Latest(_) | Reading::Ratio(_) | Reading::Extreme(_) => {
-            Some((reading, unit))
-        }
+        Reading::Count(_)
+        | Reading::Amount(_)
+        | Reading::Latest(_)
+        | Reading::Ratio(_)
+        | Reading::Extreme(_) => Some((reading, unit)),
         Reading::InForce(_)
         | Reading::Events(_)
         | Reading::Elapsed(_)
@@ -170,17 +179,20 @@ fn parse_inner(node: &Node, scope: &mut Scope<'_>) -> Option<(Reading, Unit)> {
 }
 
 fn parse_by(node: &Node, reading: &Reading, combine: &Combine, scope: &mut Scope<'_>) -> Option<GroupBy> {
-    match document::text(node, &mut scope.faults)? {
-        "reference" => return Some(GroupBy::Reference),
-        "month" => return Some(GroupBy::Month),
-        _ => {}
-    }
-    let name = node.text()?;
+    let name = document::text(node, &mut scope.faults)?;
     let mut codes = Vec::new();
     let mut visit = |slot: Slot| codes.extend(scope.selections[slot].codes.iter().copied());
     reading.slots(&mut visit);
     if let Combine::WeightedMean(weight) = combine {
         weight.slots(&mut visit);
+    }
+    match name {
+        "reference" => {
+            check_references(node, &codes, scope);
+            return Some(GroupBy::Reference);
+        }
+        "month" => return Some(GroupBy::Month),
+        _ => {}
     }
     let mut position = None;
     for id in codes {
@@ -189,8 +201,10 @@ fn parse_by(node: &Node, reading: &Reading, combine: &Combine, scope: &mut Scope
         match code.class_position(name).filter(|_| single) {
             Some(p) if position.is_none_or(|earlier| earlier == p) => position = Some(p),
             _ => {
-                let expected =
-                    format!("`reference`, `month`, or a single-valued attribute that `{}` shares with the others", code.id);
+                let expected = format!(
+                    "`reference`, `month`, or a single-valued attribute that `{}` shares with the others",
+                    code.id
+                );
                 scope.faults.node(node, Check::UnknownName, expected);
                 return None;
             }

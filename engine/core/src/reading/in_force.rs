@@ -16,7 +16,11 @@ pub struct InForce {
 }
 
 impl InForce {
-    pub(super) fn parse(codes: &Node, fields: &mut Fields<'_>, scope: &mut Scope<'_>) -> Option<(Reading, Gives)> {
+    pub(super) fn parse(
+        codes: &Node,
+        fields: &mut Fields<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Option<(Reading, Gives)> {
         let mut selection = Selection::parse(codes, fields, scope)?;
         for (_, code) in selection.declarations(scope) {
             if code.ends_on.is_none() {

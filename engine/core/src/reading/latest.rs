@@ -17,7 +17,11 @@ pub struct Latest {
 }
 
 impl Latest {
-    pub(super) fn parse(codes: &Node, fields: &mut Fields<'_>, scope: &mut Scope<'_>) -> Option<(Reading, Gives)> {
+    pub(super) fn parse(
+        codes: &Node,
+        fields: &mut Fields<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Option<(Reading, Gives)> {
         let take = fields.take("take");
         let selection = Selection::parse(codes, fields, scope)?;
         let (attribute, gives) = match take {

@@ -136,8 +136,22 @@ impl<'a> Look<'a> {
 }
 
 const KINDS: [&str; 16] = [
-    "count", "distinct", "sum", "largest", "smallest", "latest", "in_force", "events", "elapsed", "ratio", "least",
-    "greatest", "grouped", "attribute", "related", "result",
+    "count",
+    "distinct",
+    "sum",
+    "largest",
+    "smallest",
+    "latest",
+    "in_force",
+    "events",
+    "elapsed",
+    "ratio",
+    "least",
+    "greatest",
+    "grouped",
+    "attribute",
+    "related",
+    "result",
 ];
 
 impl Reading {
@@ -169,7 +183,11 @@ impl Reading {
     }
 
     /// The reading `in_force`, its keys written in a place of another kind.
-    pub(crate) fn parse_in_force(codes: &Node, fields: &mut Fields<'_>, scope: &mut Scope<'_>) -> Option<Reading> {
+    pub(crate) fn parse_in_force(
+        codes: &Node,
+        fields: &mut Fields<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Option<Reading> {
         in_force::InForce::parse(codes, fields, scope).map(|(reading, _)| reading)
     }
 
@@ -187,7 +205,9 @@ impl Reading {
             Reading::Amount(r) => r.measure(look),
             Reading::Latest(r) => r.measure(look),
             Reading::InForce(r) => r.measure(look),
-            Reading::Events(r) => delivered(look, r.slot, || Measured::Known(look.facts(r.slot).count() as i64)),
+            Reading::Events(r) => {
+                delivered(look, r.slot, || Measured::Known(look.facts(r.slot).count() as i64))
+            }
             Reading::Elapsed(r) => r.measure(look, watch, due),
             Reading::Ratio(r) => r.measure(look, due),
             Reading::Extreme(r) => r.measure(look, due),
@@ -253,7 +273,11 @@ fn number_unit(node: &Node, selection: &Selection, scope: &mut Scope<'_>) -> Opt
         let unit = code.number.and_then(|i| code.fields.get(i)).and_then(|f| Unit::of_field(&f.kind));
         match unit {
             Some(unit) => units.push(unit),
-            None => scope.faults.node(node, Check::UnitMismatch, format!("codes with a number; `{}` has none", code.id)),
+            None => scope.faults.node(
+                node,
+                Check::UnitMismatch,
+                format!("codes with a number; `{}` has none", code.id),
+            ),
         }
     }
     let first = *units.first()?;
@@ -262,6 +286,17 @@ fn number_unit(node: &Node, selection: &Selection, scope: &mut Scope<'_>) -> Opt
         return None;
     }
     Some(first)
+}
+
+/// Reports the codes that declare no reference: grouping by it would silently give nothing.
+fn check_references(node: &Node, codes: &[crate::vocabulary::CodeId], scope: &mut Scope<'_>) {
+    for id in codes {
+        let code = scope.vocabulary.code(*id);
+        if code.reference.is_none() {
+            let expected = format!("codes that declare a `reference`; `{}` does not", code.id);
+            scope.faults.node(node, Check::UnknownName, expected);
+        }
+    }
 }
 
 /// Where each code of a selection keeps an attribute.

@@ -28,7 +28,8 @@ impl Bands {
             fields.finish(faults);
             rows.push((item, span?, points?));
         }
-        let bounds: Vec<(&Node, tiling::Bounds)> = rows.iter().map(|(item, bounds, _)| (*item, *bounds)).collect();
+        let bounds: Vec<(&Node, tiling::Bounds)> =
+            rows.iter().map(|(item, bounds, _)| (*item, *bounds)).collect();
         if !tiling::check(node, &bounds, unit.least(), None, |q| unit.display(q), faults) {
             return None;
         }

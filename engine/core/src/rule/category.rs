@@ -13,7 +13,12 @@ pub struct Category {
 }
 
 impl Category {
-    pub(super) fn parse(node: &Node, rule: &mut Fields<'_>, gives: &Gives, scope: &mut Scope<'_>) -> Option<Category> {
+    pub(super) fn parse(
+        node: &Node,
+        rule: &mut Fields<'_>,
+        gives: &Gives,
+        scope: &mut Scope<'_>,
+    ) -> Option<Category> {
         let otherwise = rule.take("otherwise").map(|n| document::points(n, &mut scope.faults));
         let Gives::Category(names) = gives else {
             let expected = format!("a rule that takes {}; `category` takes a category", gives.name());
@@ -39,13 +44,21 @@ impl Category {
                 key.span,
                 Check::UnknownName,
                 format!("`{}`", key.text),
-                format!("a category of this reading, one of `{}`{}", known.join("`, `"), near.unwrap_or_default()),
+                format!(
+                    "a category of this reading, one of `{}`{}",
+                    known.join("`, `"),
+                    near.unwrap_or_default()
+                ),
             );
         }
         let missing: Vec<&str> =
             known.iter().zip(&points).filter(|(_, p)| p.is_none()).map(|(name, _)| *name).collect();
         if !missing.is_empty() && otherwise.is_none() {
-            scope.faults.node(node, Check::MissingKey, format!("points for `{}`, or `otherwise`", missing.join("`, `")));
+            scope.faults.node(
+                node,
+                Check::MissingKey,
+                format!("points for `{}`, or `otherwise`", missing.join("`, `")),
+            );
             return None;
         }
         let otherwise = otherwise.flatten().unwrap_or_default();

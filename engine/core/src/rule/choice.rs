@@ -25,7 +25,13 @@ pub struct Choice {
 }
 
 impl Choice {
-    pub(super) fn parse(end: End, node: &Node, reading: &Reading, gives: &Gives, scope: &mut Scope<'_>) -> Option<Choice> {
+    pub(super) fn parse(
+        end: End,
+        node: &Node,
+        reading: &Reading,
+        gives: &Gives,
+        scope: &mut Scope<'_>,
+    ) -> Option<Choice> {
         let items = document::list(node, "rules", &mut scope.faults)?;
         let rules: Vec<Option<Rule>> = items.iter().map(|n| Rule::parse(n, reading, gives, scope)).collect();
         Some(Choice { end, rules: rules.into_iter().collect::<Option<_>>()? })

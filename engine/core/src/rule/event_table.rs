@@ -61,9 +61,14 @@ impl Each {
                     return *otherwise;
                 }
                 if !set {
-                    return usize::try_from(value - 1).ok().and_then(|v| points.get(v)).copied().unwrap_or(*otherwise);
+                    return usize::try_from(value - 1)
+                        .ok()
+                        .and_then(|v| points.get(v))
+                        .copied()
+                        .unwrap_or(*otherwise);
                 }
-                let members = points.iter().enumerate().filter(|(bit, _)| value >> bit & 1 == 1).map(|(_, p)| *p);
+                let members =
+                    points.iter().enumerate().filter(|(bit, _)| value >> bit & 1 == 1).map(|(_, p)| *p);
                 // The first of equal magnitude: the vocabulary's order decides, not the file's.
                 members
                     .reduce(|a, b| if b.ten_thousandths().abs() > a.ten_thousandths().abs() { b } else { a })
@@ -74,15 +79,22 @@ impl Each {
 }
 
 impl EventTable {
-    pub(super) fn parse(node: &Node, reading: &Reading, gives: &Gives, scope: &mut Scope<'_>) -> Option<EventTable> {
+    pub(super) fn parse(
+        node: &Node,
+        reading: &Reading,
+        gives: &Gives,
+        scope: &mut Scope<'_>,
+    ) -> Option<EventTable> {
         let Reading::Events(events) = reading else {
-            let expected = format!("a rule that takes {}; `event_table` takes the reading `events`", gives.name());
+            let expected =
+                format!("a rule that takes {}; `event_table` takes the reading `events`", gives.name());
             scope.faults.node(node, Check::UnitMismatch, expected);
             return None;
         };
         let slot = events.slot;
         let mut fields = Fields::open(node, "an event table", &mut scope.faults)?;
-        let full = fields.need("full", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
+        let full =
+            fields.need("full", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
         let each = fields.need("each", &mut scope.faults).and_then(|n| parse_each(n, slot, scope));
         let mut repeats = Vec::new();
         if let Some(node) = fields.take("repeats") {
@@ -189,15 +201,18 @@ impl EventTable {
     pub(super) fn range(&self) -> (Points, Points) {
         let none = clip(self.full, self.floor, self.cap);
         let all = self.each.all();
-        let least = if all.iter().any(|p| *p < Points::ZERO) { self.floor.unwrap_or(none).min(none) } else { none };
-        let most = if all.iter().any(|p| *p > Points::ZERO) { self.cap.unwrap_or(none).max(none) } else { none };
+        let least =
+            if all.iter().any(|p| *p < Points::ZERO) { self.floor.unwrap_or(none).min(none) } else { none };
+        let most =
+            if all.iter().any(|p| *p > Points::ZERO) { self.cap.unwrap_or(none).max(none) } else { none };
         (least, most)
     }
 
     pub(super) fn direction(&self) -> Direction {
-        self.each.all().into_iter().fold(Direction::Flat, |so_far, p| {
-            so_far.and(Direction::of([Points::ZERO, p].into_iter()))
-        })
+        self.each
+            .all()
+            .into_iter()
+            .fold(Direction::Flat, |so_far, p| so_far.and(Direction::of([Points::ZERO, p].into_iter())))
     }
 }
 
@@ -266,7 +281,8 @@ fn parse_amounts(
     for item in document::list(rows, "rows `{from, to, points}`", &mut scope.faults)? {
         let mut fields = Fields::open(item, "a row", &mut scope.faults)?;
         let bounds = tiling::Bounds::take(&mut fields, unit, &mut scope.faults);
-        let points = fields.need("points", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
+        let points =
+            fields.need("points", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
         fields.finish(&mut scope.faults);
         parsed.push((item, bounds?, points?));
     }
@@ -300,7 +316,8 @@ fn parse_attribute(
         let found = code.field(name).map(|(_, f)| f).zip(code.class_position(name));
         let Some((field, position)) = found else {
             let names: Vec<&str> = code.class_fields.iter().map(|i| code.fields[*i].id.as_str()).collect();
-            let expected = format!("`by: amount` or an attribute of `{}`, one of `{}`", code.id, names.join("`, `"));
+            let expected =
+                format!("`by: amount` or an attribute of `{}`, one of `{}`", code.id, names.join("`, `"));
             scope.faults.push(node.span, Check::UnknownName, format!("`by: {name}`"), expected);
             return None;
         };
@@ -308,7 +325,9 @@ fn parse_attribute(
         let names: Vec<&str> = field.values().iter().map(|v| v.id.as_str()).collect();
         let mut table: Vec<Option<Points>> = vec![None; names.len()];
         for (key, value) in entries {
-            if let Some(i) = names.iter().position(|n| *n == key.text) { table[i] = document::points(value, &mut scope.faults) } else {
+            if let Some(i) = names.iter().position(|n| *n == key.text) {
+                table[i] = document::points(value, &mut scope.faults)
+            } else {
                 let near = document::nearest(&key.text, &names).map(|n| format!("; did you mean `{n}`?"));
                 scope.faults.push(
                     key.span,

@@ -38,7 +38,8 @@ impl Linear {
 
     pub(super) fn points(&self, q: i64, rounding: Rounding) -> Points {
         let above = self.anchors.partition_point(|(at, _)| *at <= q);
-        let (Some((x0, y0)), Some((x1, y1))) = (above.checked_sub(1).map(|i| self.anchors[i]), self.anchors.get(above))
+        let (Some((x0, y0)), Some((x1, y1))) =
+            (above.checked_sub(1).map(|i| self.anchors[i]), self.anchors.get(above))
         else {
             let end = if above == 0 { self.anchors.first() } else { self.anchors.last() };
             return end.map_or(Points::ZERO, |(_, points)| *points);
@@ -67,7 +68,9 @@ mod tests {
     fn points_lie_on_the_line_and_stay_level_outside() {
         let points = Points::from_ten_thousandths;
         let rule = Linear { anchors: vec![(0, points(0)), (3, points(100_000)), (6, points(40_000))] };
-        for (q, expected) in [(-5, 0), (0, 0), (1, 33_333), (2, 66_667), (3, 100_000), (4, 80_000), (9, 40_000)] {
+        for (q, expected) in
+            [(-5, 0), (0, 0), (1, 33_333), (2, 66_667), (3, 100_000), (4, 80_000), (9, 40_000)]
+        {
             assert_eq!(rule.points(q, Rounding::HalfUp), points(expected), "{q}");
         }
         assert_eq!(rule.points(2, Rounding::Down), points(66_666));

@@ -81,7 +81,12 @@ const KINDS: [&str; 8] =
 
 impl Rule {
     /// Takes a rule apart and checks it against what its reading gives.
-    pub(crate) fn parse(node: &Node, reading: &Reading, gives: &Gives, scope: &mut Scope<'_>) -> Option<Rule> {
+    pub(crate) fn parse(
+        node: &Node,
+        reading: &Reading,
+        gives: &Gives,
+        scope: &mut Scope<'_>,
+    ) -> Option<Rule> {
         let mut fields = Fields::open(node, "a rule", &mut scope.faults)?;
         let (kind, value) = fields.one_of(&KINDS, "a kind of rule", &mut scope.faults)?;
         let parsed = match KINDS[kind] {
@@ -89,9 +94,15 @@ impl Rule {
             "per_event" => per_event::PerEvent::parse(value, gives, scope).map(Rule::PerEvent),
             "linear" => linear::Linear::parse(value, gives, scope).map(Rule::Linear),
             "category" => category::Category::parse(value, &mut fields, gives, scope).map(Rule::Category),
-            "all_or_nothing" => all_or_nothing::AllOrNothing::parse(value, gives, scope).map(Rule::AllOrNothing),
-            "event_table" => event_table::EventTable::parse(value, reading, gives, scope).map(Rule::EventTable),
-            "best_of" => choice::Choice::parse(choice::End::Best, value, reading, gives, scope).map(Rule::Choice),
+            "all_or_nothing" => {
+                all_or_nothing::AllOrNothing::parse(value, gives, scope).map(Rule::AllOrNothing)
+            }
+            "event_table" => {
+                event_table::EventTable::parse(value, reading, gives, scope).map(Rule::EventTable)
+            }
+            "best_of" => {
+                choice::Choice::parse(choice::End::Best, value, reading, gives, scope).map(Rule::Choice)
+            }
             _ => choice::Choice::parse(choice::End::Worst, value, reading, gives, scope).map(Rule::Choice),
         };
         fields.finish(&mut scope.faults);
@@ -117,7 +128,11 @@ impl Rule {
         match self {
             Rule::PerEvent(rule) => Some(rule.effects(events)),
             Rule::EventTable(rule) => Some(rule.effects(look)),
-            Rule::Bands(_) | Rule::Linear(_) | Rule::Category(_) | Rule::AllOrNothing(_) | Rule::Choice(_) => None,
+            Rule::Bands(_)
+            | Rule::Linear(_)
+            | Rule::Category(_)
+            | Rule::AllOrNothing(_)
+            | Rule::Choice(_) => None,
         }
     }
 
@@ -126,9 +141,11 @@ impl Rule {
         match self {
             Rule::Bands(rule) => Watch::At(rule.thresholds()),
             Rule::AllOrNothing(rule) => Watch::At(rule.thresholds()),
-            Rule::PerEvent(_) | Rule::Linear(_) | Rule::Category(_) | Rule::EventTable(_) | Rule::Choice(_) => {
-                Watch::Every
-            }
+            Rule::PerEvent(_)
+            | Rule::Linear(_)
+            | Rule::Category(_)
+            | Rule::EventTable(_)
+            | Rule::Choice(_) => Watch::Every,
         }
     }
 
@@ -169,14 +186,15 @@ fn floor_and_cap(fields: &mut Fields<'_>, scope: &mut Scope<'_>) -> (Option<Poin
     let floor = fields.take("floor").and_then(|n| crate::document::points(n, &mut scope.faults));
     let cap = fields.take("cap").and_then(|n| crate::document::points(n, &mut scope.faults));
     if let (Some(floor), Some(cap)) = (floor, cap)
-        && floor > cap {
-            scope.faults.push(
-                fields.node().span,
-                Check::FloorAboveCap,
-                format!("floor `{floor}` and cap `{cap}`"),
-                "a floor no higher than the cap",
-            );
-        }
+        && floor > cap
+    {
+        scope.faults.push(
+            fields.node().span,
+            Check::FloorAboveCap,
+            format!("floor `{floor}` and cap `{cap}`"),
+            "a floor no higher than the cap",
+        );
+    }
     (floor, cap)
 }
 

@@ -22,8 +22,10 @@ impl PerEvent {
             scope.faults.node(node, Check::UnitMismatch, expected);
         }
         let mut fields = Fields::open(node, "points per event", &mut scope.faults)?;
-        let full = fields.need("full", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
-        let each = fields.need("each", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
+        let full =
+            fields.need("full", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
+        let each =
+            fields.need("each", &mut scope.faults).and_then(|n| document::points(n, &mut scope.faults));
         let (floor, cap) = floor_and_cap(&mut fields, scope);
         let (full, each) = (full?, each?);
         let end = if each < Points::ZERO { ("floor", floor) } else { ("cap", cap) };

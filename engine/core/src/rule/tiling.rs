@@ -37,7 +37,11 @@ pub(crate) fn check(
             || matches!((bounds.to, least), (Some(to), Some(least)) if to <= least)
             || matches!((bounds.from, most), (Some(from), Some(most)) if from > most);
         if empty {
-            faults.node(item, Check::BandsUnreachable, "a row that some value reaches: `from` below `to`, inside the range");
+            faults.node(
+                item,
+                Check::BandsUnreachable,
+                "a row that some value reaches: `from` below `to`, inside the range",
+            );
         }
     }
     if faults.len() > before {
@@ -67,24 +71,26 @@ pub(crate) fn check(
     }
     if let (Some((first, bounds)), Some((last, end))) = (rows.first(), rows.last()) {
         if let Some(from) = bounds.from
-            && least.is_none_or(|least| from > least) {
-                let least = least.map_or("the least value".to_owned(), &show);
-                faults.push(
-                    first.span,
-                    Check::BandsGap,
-                    format!("nothing for values below {}", show(from)),
-                    format!("the first row to begin at {least}, or without `from`"),
-                );
-            }
+            && least.is_none_or(|least| from > least)
+        {
+            let least = least.map_or("the least value".to_owned(), &show);
+            faults.push(
+                first.span,
+                Check::BandsGap,
+                format!("nothing for values below {}", show(from)),
+                format!("the first row to begin at {least}, or without `from`"),
+            );
+        }
         if let Some(to) = end.to
-            && most.is_none_or(|most| to <= most) {
-                faults.push(
-                    last.span,
-                    Check::BandsGap,
-                    format!("nothing for values from {} on", show(to)),
-                    "the last row without `to`",
-                );
-            }
+            && most.is_none_or(|most| to <= most)
+        {
+            faults.push(
+                last.span,
+                Check::BandsGap,
+                format!("nothing for values from {} on", show(to)),
+                "the last row without `to`",
+            );
+        }
     } else {
         faults.node(node, Check::WrongShape, "at least one row");
     }

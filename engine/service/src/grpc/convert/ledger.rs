@@ -1,0 +1,101 @@
+//! Facts and enterprises.
+
+use hengxin_core::date::Date;
+use hengxin_core::fact::Registration;
+use hengxin_core::industry::IndustryCode;
+use hengxin_core::region::RegionCode;
+use hengxin_core::vocabulary::{Disclosure, Vocabulary};
+use hengxin_proto::v1;
+use hengxin_store::{FactRecord, SubjectEntry};
+
+use super::evaluation::fact_name;
+use super::{date, enterprise, optional_date, timestamp};
+use crate::use_case::enterprises::Enterprise;
+
+pub(in crate::grpc) fn fact(vocabulary: &Vocabulary, record: &FactRecord) -> v1::Fact {
+    let code = vocabulary.code(record.code);
+    let disclosure = match code.disclosure {
+        Disclosure::Public => v1::Disclosure::Public,
+        Disclosure::Limited => v1::Disclosure::Limited,
+        Disclosure::NotPublic => v1::Disclosure::NotPublic,
+    };
+    // In the order of the vocabulary, which is the order of the forms.
+    let fields = code.fields.iter().filter_map(|field| {
+        let (_, value) = record.fields.iter().find(|(id, _)| *id == field.id)?;
+        Some(v1::FactField { id: field.id.clone(), title: field.title.clone(), value: value.clone() })
+    });
+    v1::Fact {
+        name: fact_name(record.subject, record.id),
+        fact_id: record.id.0,
+        code: code.id.clone(),
+        title: code.title.clone(),
+        occurred_on: date(record.occurred_on),
+        ends_on: date(record.ends_on),
+        publicity_until: date(record.publicity_until),
+        repaired_on: date(record.repaired_on),
+        objections: record
+            .objections
+            .iter()
+            .map(|(from, until)| v1::ObjectionPeriod { from: date(*from), until: date(*until) })
+            .collect(),
+        disclosure: disclosure.into(),
+        recorded_at: Some(timestamp(record.recorded_at)),
+        fields: fields.collect(),
+    }
+}
+
+pub(in crate::grpc) fn details(vocabulary: &Vocabulary, found: &Enterprise) -> v1::Enterprise {
+    let count = |(code, count): &(_, u64)| {
+        let code = vocabulary.code(*code);
+        v1::FactCount { code: code.id.clone(), title: code.title.clone(), count: *count }
+    };
+    v1::Enterprise {
+        name: enterprise(found.code),
+        code: found.code.to_string(),
+        display_name: found.name.clone().unwrap_or_default(),
+        kind: found.code.kind().as_str().to_owned(),
+        registration: found.registration.as_ref().map(|r| registration(vocabulary, r)),
+        fact_counts: found.counts.iter().map(count).collect(),
+    }
+}
+
+fn registration(vocabulary: &Vocabulary, found: &Registration) -> v1::Registration {
+    let code = vocabulary.code(vocabulary.registration());
+    let value = |field: &str, index: Option<u16>| {
+        let (_, declared) = code.field(field)?;
+        Some(declared.values().get(usize::from(index?))?.id.clone())
+    };
+    let since: Date = found.since;
+    v1::Registration {
+        since: date(since),
+        established_on: optional_date(found.established_on),
+        legal_form: value("legal_form", found.legal_form).unwrap_or_default(),
+        size: value("size", found.size).unwrap_or_default(),
+        status: value("status", found.status).unwrap_or_default(),
+        region: region(found.region),
+        industry: industry(found.industry),
+        capital_fen: found.capital,
+    }
+}
+
+pub(in crate::grpc) fn found(
+    entry: &SubjectEntry,
+    in_region: Option<RegionCode>,
+    of_industry: Option<IndustryCode>,
+) -> v1::EnterpriseSummary {
+    v1::EnterpriseSummary {
+        name: enterprise(entry.code),
+        code: entry.code.to_string(),
+        display_name: entry.name.clone().unwrap_or_default(),
+        region: region(in_region),
+        industry: industry(of_industry),
+    }
+}
+
+fn region(region: Option<RegionCode>) -> String {
+    region.map(|r| r.to_string()).unwrap_or_default()
+}
+
+fn industry(industry: Option<IndustryCode>) -> String {
+    industry.map(|i| i.to_string()).unwrap_or_default()
+}

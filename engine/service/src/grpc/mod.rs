@@ -1,0 +1,81 @@
+//! The gRPC surface: the only place that names protobuf types.
+
+mod convert;
+mod deadline;
+mod gate;
+mod ledger;
+mod observe;
+mod parse;
+mod scoring;
+mod standard;
+mod status;
+mod supervision;
+
+use std::sync::Arc;
+
+use hengxin_core::date::Date;
+use hengxin_proto::v1::ledger_service_server::LedgerServiceServer;
+use hengxin_proto::v1::scoring_service_server::ScoringServiceServer;
+use hengxin_proto::v1::standard_service_server::StandardServiceServer;
+use hengxin_proto::v1::supervision_service_server::SupervisionServiceServer;
+use hengxin_store::RequestKey;
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+use tonic::service::Routes;
+
+pub(crate) use deadline::DeadlineLayer;
+pub(crate) use observe::ObserveLayer;
+
+use crate::engine::Engine;
+use crate::problem::{Answer, Problem};
+use crate::use_case::evaluate::View;
+use crate::use_case::tier;
+use gate::Gate;
+
+/// Largest message in and out, in bytes.
+pub(crate) const MESSAGE_MAX: usize = 4 << 20;
+
+/// Names of all services, for health.
+pub(crate) const SERVICES: [&str; 4] = [
+    "hengxin.v1.LedgerService",
+    "hengxin.v1.ScoringService",
+    "hengxin.v1.StandardService",
+    "hengxin.v1.SupervisionService",
+];
+
+/// All services over an engine.
+pub(crate) fn routes(engine: Arc<Engine>) -> Routes {
+    let gate = Gate::new(engine);
+    macro_rules! limited {
+        ($server:ident, $service:expr) => {
+            $server::new($service).max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX)
+        };
+    }
+    Routes::new(limited!(ScoringServiceServer, scoring::Scoring::new(gate.clone())))
+        .add_service(limited!(SupervisionServiceServer, supervision::Supervision::new(gate.clone())))
+        .add_service(limited!(LedgerServiceServer, ledger::Ledger::new(gate.clone())))
+        .add_service(limited!(StandardServiceServer, standard::Standard::new(gate)))
+}
+
+/// Decides the tier of every enterprise in a field and records it, so that lists have something to show. Gives the
+/// number of enterprises; `progress` hears how many are done.
+///
+/// # Errors
+/// An unknown field, no policy in force, or a failing ledger.
+pub fn record_tiers(engine: &Engine, field: &str, as_of: Date, progress: impl FnMut(u64)) -> Answer<u64> {
+    let vocabulary = engine.ledger().vocabulary();
+    let encode =
+        |decision: &tier::Decision| convert::tier::decision(vocabulary, decision, View::Basic).encode_to_vec();
+    tier::record_all(engine, field, as_of, encode, progress)
+}
+
+/// The key of a unary write: id and digest of the whole request. There are no maps in our messages, so that equal
+/// requests have equal encodings.
+fn request_key(id: String, method: &str, request: &impl Message) -> RequestKey {
+    RequestKey { id, method: method.to_owned(), digest: Sha256::digest(request.encode_to_vec()).into() }
+}
+
+/// A message kept in the ledger.
+fn decode<M: Message + Default>(bytes: &[u8], what: &str) -> Answer<M> {
+    M::decode(bytes).map_err(|error| Problem::Damaged { detail: format!("{what} cannot be read: {error}") })
+}

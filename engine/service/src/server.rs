@@ -1,0 +1,244 @@
+//! The server: socket, TLS, layers, health, reflection, and a shutdown that drains.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::engine::Engine;
+use crate::grpc::{DeadlineLayer, ObserveLayer, SERVICES, routes};
+
+/// How often the ledger is asked what other processes wrote.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Encryption; `None` for plain text, which suits only loopback.
+    pub tls: Option<Tls>,
+    /// Whether clients may ask which services there are.
+    pub reflection: bool,
+    /// How long a shutdown waits for requests under way.
+    pub drain: Duration,
+    /// How long health says NOT_SERVING before connections are closed, so that balancers look elsewhere first.
+    pub notice: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            address: SocketAddr::from(([127, 0, 0, 1], 50_051)),
+            tls: None,
+            reflection: true,
+            drain: Duration::from_secs(20),
+            notice: Duration::ZERO,
+        }
+    }
+}
+
+/// Certificates, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The server's certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Authorities whose clients are let in; `None` lets in clients without a certificate.
+    pub client_authority: Option<PathBuf>,
+}
+
+/// Why there is no service.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A certificate or key cannot be read.
+    #[error("cannot read `{}`: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Certificate and key are no pair, or no PEM.
+    #[error("certificate `{}` and key `{}` cannot be used: {source}", .certificate.display(), .key.display())]
+    Tls {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why.
+        source: tonic::transport::Error,
+    },
+    /// The descriptors the program was built with cannot be served.
+    #[error("cannot offer reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error("the transport failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// A service that has its socket and waits to be run.
+pub struct Bound {
+    config: Config,
+    engine: Arc<Engine>,
+    incoming: TcpIncoming,
+    address: SocketAddr,
+    tls: Option<ServerTlsConfig>,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Takes the socket and reads the certificates. Needs a runtime around it.
+///
+/// # Errors
+/// [`ServeError::Bind`] and [`ServeError::Read`].
+pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
+    let tls = config.tls.as_ref().map(read_tls).transpose()?;
+    let failed = |source| ServeError::Bind { address: config.address, source };
+    let incoming = TcpIncoming::bind(config.address).map_err(failed)?.with_nodelay(Some(true));
+    let address = incoming.local_addr().map_err(failed)?;
+    Ok(Bound { config, engine, incoming, address, tls })
+}
+
+/// Serves until `shutdown` is over, then drains.
+///
+/// # Errors
+/// As [`bind`] and [`Bound::run`].
+pub async fn serve(config: Config, engine: Arc<Engine>, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    bind(config, engine)?.run(shutdown).await
+}
+
+impl Bound {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` is over. Then health says NOT_SERVING, no further connections are taken, requests
+    /// under way are finished within [`Config::drain`], and queued writes reach the disk.
+    ///
+    /// # Errors
+    /// When TLS or reflection cannot be set up, or the transport fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Bound { config, engine, incoming, address, tls } = self;
+        let mut server = Server::builder()
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+            .tcp_keepalive(Some(Duration::from_secs(60)))
+            .max_concurrent_streams(1024)
+            .http2_max_header_list_size(16 << 10);
+        if let (Some(tls), Some(files)) = (tls, &config.tls) {
+            server = server.tls_config(tls).map_err(|source| ServeError::Tls {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+                source,
+            })?;
+        }
+        let (health, health_service) = tonic_health::server::health_reporter();
+        set_all(&health, ServingStatus::Serving).await;
+        let mut services = routes(Arc::clone(&engine)).add_service(health_service);
+        if config.reflection {
+            services = services.add_service(
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(hengxin_proto::FILE_DESCRIPTOR_SET)
+                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                    .build_v1()?,
+            );
+        }
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = server.layer(ObserveLayer).layer(DeadlineLayer).add_routes(services).serve_with_incoming_shutdown(
+            incoming,
+            async {
+                // A sender that is gone means the same.
+                let _ = stopped.await;
+            },
+        );
+        tokio::pin!(serving);
+        let looking = tokio::spawn(look_again(Arc::clone(&engine)));
+        tracing::info!(target: "hengxin::server", %address, tls = config.tls.is_some(), "serving");
+        let ended = tokio::select! {
+            result = &mut serving => Some(result),
+            () = shutdown => None,
+        };
+        let result = match ended {
+            Some(result) => result,
+            None => {
+                set_all(&health, ServingStatus::NotServing).await;
+                tracing::info!(target: "hengxin::server", "draining");
+                // Still serving while balancers take notice.
+                let early = tokio::time::timeout(config.notice, &mut serving).await;
+                match early {
+                    Ok(result) => result,
+                    Err(_) => {
+                        // The server may have ended by itself meanwhile; then nobody listens.
+                        let _ = stop.send(());
+                        match tokio::time::timeout(config.drain, &mut serving).await {
+                            Ok(result) => result,
+                            Err(_) => {
+                                tracing::warn!(target: "hengxin::server", "some requests were cut off by the shutdown");
+                                Ok(())
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        looking.abort();
+        let writer = engine.writer().clone();
+        // Waits for the disk, so not on this thread. A panic there has been answered to its callers already.
+        let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
+        tracing::info!(target: "hengxin::server", "stopped");
+        Ok(result?)
+    }
+}
+
+async fn set_all(health: &HealthReporter, status: ServingStatus) {
+    for service in SERVICES.iter().chain(&[""]) {
+        health.set_service_status(service, status).await;
+    }
+}
+
+async fn look_again(engine: Arc<Engine>) {
+    let mut turns = tokio::time::interval(LOOK_AGAIN);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        let engine = Arc::clone(&engine);
+        let looked = tokio::task::spawn_blocking(move || engine.look_again()).await;
+        if let Ok(Err(problem)) = looked {
+            tracing::warn!(target: "hengxin::ledger", "cannot look for what others wrote: {problem}");
+        }
+    }
+}
+
+fn read_tls(files: &Tls) -> Result<ServerTlsConfig, ServeError> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|source| ServeError::Read { path: path.to_owned(), source })
+    };
+    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
+    let tls = ServerTlsConfig::new().identity(identity);
+    Ok(match &files.client_authority {
+        Some(path) => tls.client_ca_root(Certificate::from_pem(read(path)?)),
+        None => tls,
+    })
+}

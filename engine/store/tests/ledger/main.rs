@@ -1,0 +1,13 @@
+//! Tests of the ledger through its public interface, on real files.
+
+mod appending;
+mod conflicts;
+mod damage;
+mod explaining;
+mod kill;
+mod oracle;
+mod reading;
+mod relations;
+mod results;
+mod support;
+mod writing;
