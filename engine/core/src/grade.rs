@@ -164,7 +164,7 @@ impl Grades {
             .iter()
             .filter(|(_, e)| !matches!(e, Effect::Exactly(_)))
             .filter_map(|(_, e)| candidate(e))
-            .fold(based, |worst, c| worst.max(c));
+            .fold(based, std::cmp::Ord::max);
         let decided = applied.iter().filter(|(_, effect)| match effect {
             Effect::AtLeast(grade) => {
                 let floor = rank(Some(*grade));

@@ -50,7 +50,7 @@ impl Extreme {
                 (Measured::Unknown(why), _) => unknown = unknown.or(Some(why)),
                 (Measured::Known(value), End::Least) => found = Some(found.map_or(value, |f| f.min(value))),
                 (Measured::Known(value), End::Greatest) => {
-                    found = Some(found.map_or(value, |f| f.max(value)))
+                    found = Some(found.map_or(value, |f| f.max(value)));
                 }
             }
         }

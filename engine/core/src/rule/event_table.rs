@@ -326,7 +326,7 @@ fn parse_attribute(
         let mut table: Vec<Option<Points>> = vec![None; names.len()];
         for (key, value) in entries {
             if let Some(i) = names.iter().position(|n| *n == key.text) {
-                table[i] = document::points(value, &mut scope.faults)
+                table[i] = document::points(value, &mut scope.faults);
             } else {
                 let near = document::nearest(&key.text, &names).map(|n| format!("; did you mean `{n}`?"));
                 scope.faults.push(
