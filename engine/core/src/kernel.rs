@@ -360,16 +360,18 @@ fn group_value<T: Trace>(
         Child::Indicator(i) => indicators[i].points,
         Child::Dimension(i) => dimensions[i],
     };
-    let value = group.value(points, standard.rounding)?;
+    let value = group.value(points, standard.rounding);
     if T::FULL {
         let sum: Points = group.children.iter().filter_map(|m| points(m.child)).sum();
-        if sum != value {
+        // A group that is left out takes the points its known children were told with out again.
+        let counted = value.unwrap_or(Points::ZERO);
+        if sum != counted {
             let excluded = group.children.iter().any(|m| points(m.child).is_none());
             let adjustment = if excluded { Adjustment::Renormalised(of) } else { Adjustment::Weighted(of) };
-            trace.adjust(adjustment, value.minus(sum));
+            trace.adjust(adjustment, counted.minus(sum));
         }
     }
-    Some(value)
+    value
 }
 
 /// Per slot: whether every register of its codes is delivered; lowers `due` to the day one grows stale.

@@ -337,10 +337,10 @@ impl<'c> Appender<'c> {
             row.number,
             self.moment.0,
             row.target,
-            row.reference.as_deref(),
+            row.reference(),
             row.content,
             i64::try_from(row.line).unwrap_or(i64::MAX),
-            &*row.body,
+            row.body(),
         ))?;
         match &row.side {
             Side::None => {}
@@ -381,7 +381,7 @@ impl<'c> Appender<'c> {
 
     fn set_aside(&mut self, row: &Encoded, reason: String) {
         let cells: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&row.body).unwrap_or_default();
+            serde_json::from_str(row.body()).unwrap_or_default();
         let cells = cells
             .into_iter()
             .map(|(field, value)| (field, value.as_str().map(str::to_owned).unwrap_or_default()))

@@ -29,11 +29,40 @@ pub(crate) struct Encoded {
     pub(crate) ends_on: Date,
     pub(crate) publicity_until: Date,
     pub(crate) number: Option<i64>,
-    pub(crate) reference: Option<Box<str>>,
     pub(crate) target: Option<Key>,
-    pub(crate) name: Option<Box<str>>,
     pub(crate) side: Side,
-    pub(crate) body: Box<str>,
+    texts: Texts,
+}
+
+/// The texts of a row in one piece: rows are visited in another order than they were made in, and every further
+/// piece is a further wait for memory.
+#[derive(Clone, Debug)]
+struct Texts {
+    /// Body, reference and name one after another.
+    all: Box<str>,
+    /// Where the body ends.
+    body: usize,
+    /// Where the reference ends; `None` when there is none.
+    reference: Option<usize>,
+    /// Whether the rest is a name; otherwise there is no rest.
+    named: bool,
+}
+
+impl Encoded {
+    /// All fields as canonical JSON.
+    pub(crate) fn body(&self) -> &str {
+        &self.texts.all[..self.texts.body]
+    }
+
+    /// The reference, when there is one.
+    pub(crate) fn reference(&self) -> Option<&str> {
+        self.texts.reference.map(|end| &self.texts.all[self.texts.body..end])
+    }
+
+    /// The subject's name as this row has it, when it has one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.texts.named.then(|| &self.texts.all[self.texts.reference.unwrap_or(self.texts.body)..])
+    }
 }
 
 /// Marks come after what they may speak of, withdrawals after all else.
@@ -97,7 +126,7 @@ impl<'v> Encoder<'v> {
         let key = key(&code.id, &draft.key);
         let target =
             draft.target.as_ref().map(|(target, text)| self::key(&self.vocabulary.code(*target).id, text));
-        let body = self.body(draft, code);
+        let texts = self.texts(draft, code);
         let side = side(draft, code);
         let mut row = Encoded {
             subject: draft.subject,
@@ -110,11 +139,9 @@ impl<'v> Encoder<'v> {
             ends_on: draft.ends_on,
             publicity_until: draft.publicity_until,
             number: draft.number,
-            reference: draft.reference.as_deref().map(Box::from),
             target,
-            name: draft.subject_name.as_deref().map(Box::from),
             side,
-            body: body.into_boxed_str(),
+            texts,
         };
         let (code, attributes) = &self.classes[class];
         row.content = content(&Content {
@@ -127,8 +154,8 @@ impl<'v> Encoder<'v> {
             publicity_until: row.publicity_until,
             number: row.number,
             target: row.target.as_ref(),
-            reference: row.reference.as_deref(),
-            body: &row.body,
+            reference: row.reference(),
+            body: row.body(),
             side: &row.side,
         });
         row
@@ -144,9 +171,11 @@ impl<'v> Encoder<'v> {
         self.classes.len() - 1
     }
 
-    fn body(&self, draft: &Draft, code: &Code) -> String {
-        let mut body =
-            String::with_capacity(64 + draft.fields.iter().map(|(_, t)| t.len() + 24).sum::<usize>());
+    fn texts(&self, draft: &Draft, code: &Code) -> Texts {
+        let (reference, name) = (draft.reference.as_deref(), draft.subject_name.as_deref());
+        let rest = reference.map_or(0, str::len) + name.map_or(0, str::len);
+        let fields: usize = draft.fields.iter().map(|(_, text)| text.len() + 24).sum();
+        let mut body = String::with_capacity(2 + fields + rest);
         body.push('{');
         for field in &self.field_order[usize::from(draft.code.0)] {
             let Some((_, text)) = draft.fields.iter().find(|(index, _)| usize::from(*index) == *field) else {
@@ -160,18 +189,24 @@ impl<'v> Encoder<'v> {
             push_json(&mut body, text);
         }
         body.push('}');
-        body
+        let mut texts =
+            Texts { all: Box::default(), body: body.len(), reference: None, named: name.is_some() };
+        body.push_str(reference.unwrap_or_default());
+        texts.reference = reference.map(|_| body.len());
+        body.push_str(name.unwrap_or_default());
+        texts.all = body.into_boxed_str();
+        texts
     }
 }
 
 /// The key of a record: code and natural key. The code's length comes first so that no two pairs share their text.
 pub(crate) fn key(code: &str, natural: &str) -> Key {
-    let mut hash = Sha256::new();
-    hash.update(u64::try_from(code.len()).unwrap_or(u64::MAX).to_le_bytes());
-    hash.update(code.as_bytes());
-    hash.update(natural.as_bytes());
+    let mut text = Vec::with_capacity(8 + code.len() + natural.len());
+    text.extend_from_slice(&u64::try_from(code.len()).unwrap_or(u64::MAX).to_le_bytes());
+    text.extend_from_slice(code.as_bytes());
+    text.extend_from_slice(natural.as_bytes());
     let mut key = [0; 16];
-    key.copy_from_slice(&hash.finalize()[..16]);
+    key.copy_from_slice(&Sha256::digest(&text)[..16]);
     key
 }
 
@@ -313,7 +348,8 @@ fn side(draft: &Draft, code: &Code) -> Side {
 pub(crate) fn push_json(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+    // These bytes are never part of a longer character, so bytes can be looked at one by one.
+    while let Some(at) = rest.bytes().position(|b| b < b' ' || b == b'"' || b == b'\\') {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
         let mut chars = special.chars();

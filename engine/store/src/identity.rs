@@ -114,21 +114,21 @@ impl<'c> Identities<'c> {
 
     /// Takes note of the name and registration of a row that was recorded.
     pub(crate) fn seen(&mut self, row: &Encoded) -> Result<()> {
-        let (Some((subject, known)), Some(name)) = (self.subject, &row.name) else { return Ok(()) };
+        let (Some((subject, known)), Some(name)) = (self.subject, row.name()) else { return Ok(()) };
         let registration = match &row.side {
             Side::Registration(side) => Some(side),
             Side::None | Side::Relation(_) => None,
         };
-        if registration.is_none() && self.last.as_ref() == Some(name) {
+        if registration.is_none() && self.last.as_deref() == Some(name) {
             return Ok(());
         }
-        self.last = Some(name.clone());
+        self.last = Some(Box::from(name));
         if self.known.is_none() {
             self.known = Some(if known { self.load(subject)? } else { Vec::new() });
         }
         let identity = Identity {
             normalised: normalise(name),
-            name: name.to_string(),
+            name: name.to_owned(),
             region: registration.and_then(|side| side.region),
             legal_form: registration.and_then(|side| side.legal_form.clone()),
             established_on: registration.and_then(|side| side.established_on).map(Date::days),

@@ -135,9 +135,6 @@ fn group(scene: &Scene<'_>, group: &[Node], indicators: &[RefIndicator]) -> Opti
         return None;
     }
     let complete = known.len() == group.len();
-    if !complete && known.iter().all(|i| maxima[*i] <= whole(0)) {
-        return None;
-    }
     let mut points = whole(0);
     let mut weight_of_known = whole(0);
     let mut max_of_known = whole(0);
@@ -149,6 +146,10 @@ fn group(scene: &Scene<'_>, group: &[Node], indicators: &[RefIndicator]) -> Opti
         };
         weight_of_known += weights.as_ref().map_or_else(|| whole(0), |w| w[i].clone());
         max_of_known += &maxima[i];
+    }
+    // "No positive maximum" is asked of the divisor: the known maxima together. Weighted groups divide by weights.
+    if weights.is_none() && !complete && max_of_known <= whole(0) {
+        return None;
     }
     Some(match (weights, complete) {
         (None, true) => points,

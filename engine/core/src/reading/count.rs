@@ -1,12 +1,11 @@
 //! `count` and `distinct`: how many facts, or how many different values among them.
 
-use super::{Look, Measured, Reading, Unknown, check_references};
+use super::{Look, Measured, Named, Reading, Unknown, check_references};
 use crate::document::{self, Check, Fields, Node};
 use crate::fact::NO_REFERENCE;
 use crate::quantity::{Gives, Unit};
 use crate::scope::{Scope, Slot};
 use crate::selection::Selection;
-use crate::vocabulary::{CodeId, FieldKind};
 
 /// A number of facts or of distinct values. Unit: count. Unknown when a register is not delivered.
 #[derive(Clone, Debug)]
@@ -20,8 +19,7 @@ enum Of {
     Facts,
     References,
     Months,
-    /// Per code: position of the attribute and whether it is a set; and the number of its values.
-    Attribute(Vec<(CodeId, usize, bool)>),
+    Attribute(Vec<Named>),
 }
 
 impl Count {
@@ -50,12 +48,13 @@ impl Count {
             }
             "month" => Of::Months,
             name => {
-                let mut positions = Vec::new();
+                let mut names = Vec::new();
+                let mut named = Vec::new();
                 for (id, code) in selection.declarations(scope) {
                     let field = code.field(name).map(|(_, f)| f);
                     match (field, code.class_position(name)) {
                         (Some(field), Some(position)) => {
-                            positions.push((id, position, matches!(field.kind, FieldKind::Set(_))));
+                            named.push(Named::new(id, position, field, &mut names));
                         }
                         _ => scope.faults.node(
                             of_node,
@@ -64,7 +63,7 @@ impl Count {
                         ),
                     }
                 }
-                Of::Attribute(positions)
+                Of::Attribute(named)
             }
         };
         let slot = scope.slot(selection);
@@ -86,18 +85,11 @@ impl Count {
             Of::Months => {
                 distinct(look.facts(self.slot).map(|i| i64::from(facts.occurred_on[i].month_number())))
             }
-            Of::Attribute(positions) => {
-                distinct(look.facts(self.slot).filter_map(|i| look.class(i)).flat_map(|class| {
-                    let found = positions.iter().find(|(code, _, _)| *code == class.code);
-                    let (bits, single) = match found {
-                        Some((_, position, true)) => (class.values.get(*position).copied().unwrap_or(0), 0),
-                        Some((_, position, false)) => (0, class.values.get(*position).copied().unwrap_or(0)),
-                        None => (0, 0),
-                    };
-                    let members = (0..64i64).filter(move |bit| bits >> bit & 1 == 1);
-                    members.chain((single > 0).then(|| i64::try_from(single - 1).unwrap_or(i64::MAX)))
-                }))
-            }
+            Of::Attribute(named) => distinct(
+                look.facts(self.slot)
+                    .filter_map(|i| look.class(i))
+                    .flat_map(|class| Named::all(named, class)),
+            ),
         };
         Measured::Known(n as i64)
     }

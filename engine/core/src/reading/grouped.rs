@@ -1,6 +1,6 @@
 //! `grouped`: a reading per group of facts, then one figure of all groups.
 
-use super::{Look, Measured, Reading, Unknown, check_references, value_of};
+use super::{Look, Measured, Named, Reading, Unknown, check_references};
 use crate::date::Date;
 use crate::document::{self, Check, Fields, Node};
 use crate::fact::NO_REFERENCE;
@@ -10,28 +10,25 @@ use crate::scope::{Scope, Slot};
 use crate::vocabulary::FieldKind;
 
 /// What facts are grouped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum GroupBy {
     /// Their reference.
     Reference,
     /// The month they occurred in.
     Month,
-    /// A single-valued attribute, at one position in every code of the reading.
-    Attribute(usize),
+    /// A single-valued attribute, by the names of its values.
+    Attribute(Vec<Named>),
 }
 
 impl GroupBy {
     /// The group of fact `i`, or `None` when it belongs to none.
-    pub(crate) fn key(self, look: &Look<'_>, i: usize) -> Option<i64> {
+    pub(crate) fn key(&self, look: &Look<'_>, i: usize) -> Option<i64> {
         match self {
             GroupBy::Reference => {
                 Some(look.file.facts.reference[i]).filter(|r| *r != NO_REFERENCE).map(i64::from)
             }
             GroupBy::Month => Some(i64::from(look.file.facts.occurred_on[i].month_number())),
-            GroupBy::Attribute(position) => {
-                let class = look.class(i)?;
-                value_of(class, &[(class.code, position)])
-            }
+            GroupBy::Attribute(named) => Named::single(named, look.class(i)?),
         }
     }
 }
@@ -122,7 +119,7 @@ impl Grouped {
         keys.dedup();
         let mut values: Vec<(i64, i64)> = Vec::with_capacity(keys.len());
         for key in keys {
-            let inside = Look { group: Some((self.by, key)), ..*look };
+            let inside = Look { group: Some((&self.by, key)), ..*look };
             let Measured::Known(value) = self.reading.measure(&inside, Watch::Every, due) else { continue };
             let weight = match &self.combine {
                 Combine::WeightedMean(weight) => match weight.measure(&inside, Watch::Every, due) {
@@ -194,21 +191,17 @@ fn parse_by(node: &Node, reading: &Reading, combine: &Combine, scope: &mut Scope
         "month" => return Some(GroupBy::Month),
         _ => {}
     }
-    let mut position = None;
+    let mut names = Vec::new();
+    let mut named = Vec::new();
     for id in codes {
         let code = scope.vocabulary.code(id);
-        let single = code.field(name).is_some_and(|(_, f)| matches!(f.kind, FieldKind::Enum(_)));
-        match code.class_position(name).filter(|_| single) {
-            Some(p) if position.is_none_or(|earlier| earlier == p) => position = Some(p),
-            _ => {
-                let expected = format!(
-                    "`reference`, `month`, or a single-valued attribute that `{}` shares with the others",
-                    code.id
-                );
-                scope.faults.node(node, Check::UnknownName, expected);
-                return None;
-            }
-        }
+        let field = code.field(name).map(|(_, f)| f).filter(|f| matches!(f.kind, FieldKind::Enum(_)));
+        let (Some(field), Some(position)) = (field, code.class_position(name)) else {
+            let expected = format!("`reference`, `month`, or a single-valued attribute of `{}`", code.id);
+            scope.faults.node(node, Check::UnknownName, expected);
+            return None;
+        };
+        named.push(Named::new(id, position, field, &mut names));
     }
-    position.map(GroupBy::Attribute)
+    Some(GroupBy::Attribute(named))
 }

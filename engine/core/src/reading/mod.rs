@@ -110,7 +110,7 @@ pub(crate) struct Look<'a> {
     pub related: &'a [Measured],
     pub rounding: Rounding,
     /// Only facts of this group, inside a grouped reading.
-    pub group: Option<(grouped::GroupBy, i64)>,
+    pub group: Option<(&'a grouped::GroupBy, i64)>,
 }
 
 impl<'a> Look<'a> {
@@ -286,6 +286,52 @@ fn number_unit(node: &Node, selection: &Selection, scope: &mut Scope<'_>) -> Opt
         return None;
     }
     Some(first)
+}
+
+/// An attribute of one code whose values are told apart by name: each code numbers its own values.
+#[derive(Clone, Debug)]
+pub struct Named {
+    code: crate::vocabulary::CodeId,
+    position: usize,
+    set: bool,
+    /// Per value of the code: its place among all names of the reading.
+    keys: Vec<i64>,
+}
+
+impl Named {
+    /// Adds the field's value names to `names` and remembers their places.
+    fn new(
+        code: crate::vocabulary::CodeId,
+        position: usize,
+        field: &crate::vocabulary::Field,
+        names: &mut Vec<String>,
+    ) -> Named {
+        let keys = field
+            .values()
+            .iter()
+            .map(|value| {
+                let place = names.iter().position(|n| *n == value.id).unwrap_or_else(|| {
+                    names.push(value.id.clone());
+                    names.len() - 1
+                });
+                i64::try_from(place).unwrap_or(i64::MAX)
+            })
+            .collect();
+        Named { code, position, set: matches!(field.kind, FieldKind::Set(_)), keys }
+    }
+
+    /// The keys of every value `class` has.
+    fn all(named: &[Named], class: &Class) -> Vec<i64> {
+        let Some(of) = named.iter().find(|n| n.code == class.code) else { return Vec::new() };
+        let value = class.values.get(of.position).copied().unwrap_or(0);
+        let has = |i: usize| if of.set { value >> i & 1 == 1 } else { value == i as u64 + 1 };
+        of.keys.iter().enumerate().filter(|(i, _)| has(*i)).map(|(_, key)| *key).collect()
+    }
+
+    /// The key of the one value `class` has.
+    fn single(named: &[Named], class: &Class) -> Option<i64> {
+        Named::all(named, class).first().copied()
+    }
 }
 
 /// Reports the codes that declare no reference: grouping by it would silently give nothing.
