@@ -318,7 +318,10 @@ impl Engine {
     pub fn known_field(&self, field: &str) -> Answer<()> {
         match self.catalogue.policy(field, self.today()) {
             Err(unknown @ NoEdition::Unknown { .. }) => Err(unknown.into()),
-            Ok(_) | Err(NoEdition::UnknownEdition { .. } | NoEdition::Expired { .. } | NoEdition::NotYet { .. }) => Ok(()),
+            Ok(_)
+            | Err(NoEdition::UnknownEdition { .. } | NoEdition::Expired { .. } | NoEdition::NotYet { .. }) => {
+                Ok(())
+            }
         }
     }
 
@@ -381,7 +384,8 @@ impl Engine {
             Wanted::InForce => return Ok(self.catalogue.policy(field, as_of)?),
             Wanted::Pinned(edition) => edition,
         };
-        let of_field: Vec<&PolicyEdition> = self.catalogue.policies().filter(|p| p.policy.field == field).collect();
+        let of_field: Vec<&PolicyEdition> =
+            self.catalogue.policies().filter(|p| p.policy.field == field).collect();
         if of_field.is_empty() {
             // Says which fields there are.
             return Ok(self.catalogue.policy(field, as_of)?);

@@ -52,7 +52,9 @@ fn branch(standard: &Standard, node: &Node) -> Option<Branch> {
                 standard.indicators.iter().position(|i| i.id == id).map(Child::Indicator)
             })
             .collect(),
-        (None, Some(inner)) => inner.items().iter().filter_map(|n| branch(standard, n).map(Child::Branch)).collect(),
+        (None, Some(inner)) => {
+            inner.items().iter().filter_map(|n| branch(standard, n).map(Child::Branch)).collect()
+        }
         (None, None) => Vec::new(),
     };
     Some(Branch { dimension, children })
@@ -72,7 +74,10 @@ impl Reach {
     pub fn of(vocabulary: &Vocabulary, text: &str) -> Reach {
         let mut reach = Reach::default();
         let relation = vocabulary.relation().map(|id| vocabulary.code(id));
-        let kinds = relation.and_then(|code| code.fields.get(code.relation?.0)).map(Field::values).unwrap_or_default();
+        let kinds = relation
+            .and_then(|code| code.fields.get(code.relation?.0))
+            .map(Field::values)
+            .unwrap_or_default();
         if let (Ok(document), false) = (parse_document(text), kinds.is_empty()) {
             reach.collect(&document, kinds);
         }

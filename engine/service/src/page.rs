@@ -69,7 +69,9 @@ pub struct Position {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Not made by this ledger, or altered.
-    #[error("found a token this ledger did not give, expected `next_page_token` of the page before, unchanged")]
+    #[error(
+        "found a token this ledger did not give, expected `next_page_token` of the page before, unchanged"
+    )]
     Foreign,
     /// Made for another listing or filter.
     #[error("found a token of a listing with other parameters, expected those of the first page")]
@@ -110,7 +112,12 @@ impl Tokens {
     ///
     /// # Errors
     /// When the text is not a token of this listing and filter.
-    pub fn open(&self, listing: Listing, filter: &Filter, text: &str) -> Result<Option<Position>, TokenError> {
+    pub fn open(
+        &self,
+        listing: Listing,
+        filter: &Filter,
+        text: &str,
+    ) -> Result<Option<Position>, TokenError> {
         if text.is_empty() {
             return Ok(None);
         }
@@ -152,7 +159,9 @@ pub fn size(requested: i32) -> Result<usize, String> {
     match usize::try_from(requested) {
         Ok(0) => Ok(DEFAULT_SIZE),
         Ok(size) => Ok(size.min(GREATEST_SIZE)),
-        Err(_) => Err(format!("found `{requested}`, expected 0 for {DEFAULT_SIZE}, or a size of 1 to {GREATEST_SIZE}")),
+        Err(_) => Err(format!(
+            "found `{requested}`, expected 0 for {DEFAULT_SIZE}, or a size of 1 to {GREATEST_SIZE}"
+        )),
     }
 }
 
@@ -186,7 +195,11 @@ mod tests {
             let mut altered: Vec<u8> = token.clone().into_bytes();
             altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
             let altered = String::from_utf8(altered).expect("still ASCII");
-            assert_eq!(tokens.open(Listing::Facts, &filter, &altered), Err(TokenError::Foreign), "at {place}");
+            assert_eq!(
+                tokens.open(Listing::Facts, &filter, &altered),
+                Err(TokenError::Foreign),
+                "at {place}"
+            );
         }
     }
 

@@ -124,7 +124,11 @@ pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
 ///
 /// # Errors
 /// As [`bind`] and [`Bound::run`].
-pub async fn serve(config: Config, engine: Arc<Engine>, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+pub async fn serve(
+    config: Config,
+    engine: Arc<Engine>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     bind(config, engine)?.run(shutdown).await
 }
 
@@ -166,13 +170,14 @@ impl Bound {
             );
         }
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = server.layer(ObserveLayer).layer(DeadlineLayer).add_routes(services).serve_with_incoming_shutdown(
-            incoming,
-            async {
+        let serving = server
+            .layer(ObserveLayer)
+            .layer(DeadlineLayer)
+            .add_routes(services)
+            .serve_with_incoming_shutdown(incoming, async {
                 // A sender that is gone means the same.
                 let _ = stopped.await;
-            },
-        );
+            });
         tokio::pin!(serving);
         let looking = tokio::spawn(look_again(Arc::clone(&engine)));
         tracing::info!(target: "hengxin::server", %address, tls = config.tls.is_some(), "serving");

@@ -155,7 +155,8 @@ pub fn lines(
 
 /// Findings that decided, in document order, then indicators by points lost.
 pub fn reasons(standard: &Standard, evaluation: &Evaluation, explanation: &Explanation) -> Vec<Reason> {
-    let findings = (0..standard.findings.len()).filter(|i| evaluation.decided >> i & 1 == 1).map(Reason::Finding);
+    let findings =
+        (0..standard.findings.len()).filter(|i| evaluation.decided >> i & 1 == 1).map(Reason::Finding);
     let indicators = explanation.ranked(standard).into_iter().filter_map(|(place, lost)| {
         let points = explanation.indicators.iter().find(|line| line.indicator == place)?.points?;
         Some(Reason::Indicator { place, lost, points })
@@ -239,7 +240,13 @@ impl Writer<'_> {
     }
 
     /// Writes the line of an adjustment, if it was told; its points.
-    fn adjusted(&mut self, adjustment: Adjustment, kind: Kind, dimension: Option<usize>, depth: u32) -> Option<Points> {
+    fn adjusted(
+        &mut self,
+        adjustment: Adjustment,
+        kind: Kind,
+        dimension: Option<usize>,
+        depth: u32,
+    ) -> Option<Points> {
         let (_, points) = self.explanation.adjustments.iter().find(|(told, _)| *told == adjustment)?;
         let dimension = dimension.and_then(|i| self.standard.dimensions.get(i));
         let source = match kind {

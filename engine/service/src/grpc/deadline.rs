@@ -18,7 +18,8 @@ pub const UNARY_LONGEST: Duration = Duration::from_secs(30);
 pub const STREAM_LONGEST: Duration = Duration::from_secs(300);
 
 /// Methods whose request or response is a stream.
-const STREAMS: [&str; 2] = ["/hengxin.v1.ScoringService/BatchEvaluate", "/hengxin.v1.LedgerService/SubmitFacts"];
+const STREAMS: [&str; 2] =
+    ["/hengxin.v1.ScoringService/BatchEvaluate", "/hengxin.v1.LedgerService/SubmitFacts"];
 
 /// When a request ends; handlers of streams look at it between messages.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +94,10 @@ pub fn exceeded(allowed: Duration) -> Status {
     refuse(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",
-        &format!("no answer within {} ms; a write may or may not have happened: retry it with the same request_id", allowed.as_millis()),
+        &format!(
+            "no answer within {} ms; a write may or may not have happened: retry it with the same request_id",
+            allowed.as_millis()
+        ),
     )
 }
 

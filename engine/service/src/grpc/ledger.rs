@@ -60,7 +60,10 @@ impl LedgerService for Ledger {
         self.gate.run(move |engine| submission.write(engine)).await.map(Response::new)
     }
 
-    async fn list_facts(&self, request: Request<v1::ListFactsRequest>) -> Result<Response<v1::ListFactsResponse>, Status> {
+    async fn list_facts(
+        &self,
+        request: Request<v1::ListFactsRequest>,
+    ) -> Result<Response<v1::ListFactsResponse>, Status> {
         let request = request.into_inner();
         self.gate.run(move |engine| list(engine, &request)).await.map(Response::new)
     }
@@ -104,7 +107,10 @@ impl Submission {
                 let mut reader = Reader::new(engine);
                 let id = reader.request_id(&message.request_id);
                 if message.source.chars().count() > SOURCE_LONGEST {
-                    reader.refuse("source", format!("found a longer text, expected at most {SOURCE_LONGEST} characters"));
+                    reader.refuse(
+                        "source",
+                        format!("found a longer text, expected at most {SOURCE_LONGEST} characters"),
+                    );
                 }
                 self.id = Some(reader.finish(id)?);
                 self.digest.update(message.source.as_bytes());
@@ -112,15 +118,23 @@ impl Submission {
             }
             Some(id) => {
                 if !message.request_id.is_empty() && message.request_id != *id {
-                    return Err(Problem::invalid("request_id", "found another one than in the first message, expected the same or none"));
+                    return Err(Problem::invalid(
+                        "request_id",
+                        "found another one than in the first message, expected the same or none",
+                    ));
                 }
                 if !message.source.is_empty() && message.source != self.source {
-                    return Err(Problem::invalid("source", "found another one than in the first message, expected the same or none"));
+                    return Err(Problem::invalid(
+                        "source",
+                        "found another one than in the first message, expected the same or none",
+                    ));
                 }
             }
         }
         if message.facts.len() > MESSAGE_FACTS_MAX || self.facts + message.facts.len() > FACTS_MAX {
-            let expected = format!("found more, expected at most {MESSAGE_FACTS_MAX} in a message and {FACTS_MAX} in a submission");
+            let expected = format!(
+                "found more, expected at most {MESSAGE_FACTS_MAX} in a message and {FACTS_MAX} in a submission"
+            );
             return Err(Problem::invalid("facts", expected));
         }
         if self.delivered + message.deliveries.len() > DELIVERIES_MAX {
@@ -132,13 +146,21 @@ impl Submission {
             self.stamp(1, &input.encode_to_vec());
             let path = format!("facts[{}]", self.facts);
             self.facts += 1;
-            self.drafts.extend(submit::check(engine.ledger(), today, &path, &row(input), None, &mut self.found));
+            self.drafts.extend(submit::check(
+                engine.ledger(),
+                today,
+                &path,
+                &row(input),
+                None,
+                &mut self.found,
+            ));
         }
         for input in message.deliveries {
             self.stamp(2, &input.encode_to_vec());
             let path = format!("deliveries[{}]", self.delivered);
             self.delivered += 1;
-            let input = DeliveryRow { register: input.register, region: input.region, through: input.through };
+            let input =
+                DeliveryRow { register: input.register, region: input.region, through: input.through };
             let vocabulary = engine.ledger().vocabulary();
             self.deliveries.extend(submit::check_delivery(vocabulary, today, &path, &input, &mut self.found));
         }
@@ -153,13 +175,19 @@ impl Submission {
 
     fn write(self, engine: &Engine) -> Answer<v1::SubmitFactsResponse> {
         let Some(id) = self.id else {
-            return Err(Problem::invalid("request_id", "found an empty stream, expected a first message with `request_id`"));
+            return Err(Problem::invalid(
+                "request_id",
+                "found an empty stream, expected a first message with `request_id`",
+            ));
         };
         if !self.found.is_empty() {
             return Err(self.found.problem());
         }
         if self.facts > 0 && self.delivered > 0 {
-            return Err(Problem::invalid("deliveries", "found facts and deliveries, expected either: submit them one after the other"));
+            return Err(Problem::invalid(
+                "deliveries",
+                "found facts and deliveries, expected either: submit them one after the other",
+            ));
         }
         if self.facts == 0 && self.delivered == 0 {
             return Err(Problem::invalid("facts", "found nothing, expected facts or deliveries"));
@@ -196,8 +224,10 @@ fn response(outcome: &Outcome, deliveries: u64) -> v1::SubmitFactsResponse {
 }
 
 fn list(engine: &Engine, request: &v1::ListFactsRequest) -> Answer<v1::ListFactsResponse> {
-    let known = request.known_at.map(|stamp| format!("{}.{}", stamp.seconds, stamp.nanos)).unwrap_or_default();
-    let parts = [request.parent.as_str(), known.as_str()].into_iter().chain(request.codes.iter().map(String::as_str));
+    let known =
+        request.known_at.map(|stamp| format!("{}.{}", stamp.seconds, stamp.nanos)).unwrap_or_default();
+    let parts =
+        [request.parent.as_str(), known.as_str()].into_iter().chain(request.codes.iter().map(String::as_str));
     let filter = Filter::of(parts);
     let vocabulary = engine.ledger().vocabulary();
     let mut reader = Reader::new(engine);
@@ -209,7 +239,8 @@ fn list(engine: &Engine, request: &v1::ListFactsRequest) -> Answer<v1::ListFacts
             Some(code) => codes.push(code),
             None => {
                 let ids: Vec<&str> = vocabulary.codes.iter().map(|c| c.id.as_str()).collect();
-                let near = nearest(id, &ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                let near =
+                    nearest(id, &ids).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                 let found: String = id.chars().take(60).collect();
                 reader.refuse(&format!("codes[{i}]"), format!("found `{found}`, expected a fact code{near}"));
             }
@@ -254,7 +285,11 @@ fn search(engine: &Engine, request: &v1::SearchEnterprisesRequest) -> Answer<v1:
     let wanted = Wanted { text: &request.query, region, industry };
     let page = enterprises::search(engine, &wanted, size, after.as_ref(), &filter)?;
     Ok(v1::SearchEnterprisesResponse {
-        enterprises: page.rows.iter().map(|(entry, region, industry)| found(entry, *region, *industry)).collect(),
+        enterprises: page
+            .rows
+            .iter()
+            .map(|(entry, region, industry)| found(entry, *region, *industry))
+            .collect(),
         next_page_token: page.next,
     })
 }

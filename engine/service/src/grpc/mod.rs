@@ -48,7 +48,9 @@ pub(crate) fn routes(engine: Arc<Engine>) -> Routes {
     let gate = Gate::new(engine);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
-            $server::new($service).max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX)
+            $server::new($service)
+                .max_decoding_message_size(MESSAGE_MAX)
+                .max_encoding_message_size(MESSAGE_MAX)
         };
     }
     Routes::new(limited!(ScoringServiceServer, scoring::Scoring::new(gate.clone())))
@@ -64,8 +66,9 @@ pub(crate) fn routes(engine: Arc<Engine>) -> Routes {
 /// An unknown field, no policy in force, or a failing ledger.
 pub fn record_tiers(engine: &Engine, field: &str, as_of: Date, progress: impl FnMut(u64)) -> Answer<u64> {
     let vocabulary = engine.ledger().vocabulary();
-    let encode =
-        |decision: &tier::Decision| convert::tier::decision(vocabulary, decision, View::Basic).encode_to_vec();
+    let encode = |decision: &tier::Decision| {
+        convert::tier::decision(vocabulary, decision, View::Basic).encode_to_vec()
+    };
     tier::record_all(engine, field, as_of, encode, progress)
 }
 

@@ -75,8 +75,12 @@ mod tests {
 
     #[test]
     fn only_methods_that_can_exist_are_named() {
-        assert_eq!(known_method("/hengxin.v1.ScoringService/Evaluate"), Some("hengxin.v1.ScoringService/Evaluate"));
-        for path in ["/hengxin.v1.ScoringService/914403001922038216", "/a/b", "", "/", "/hengxin.v1.X/张三"] {
+        assert_eq!(
+            known_method("/hengxin.v1.ScoringService/Evaluate"),
+            Some("hengxin.v1.ScoringService/Evaluate")
+        );
+        for path in ["/hengxin.v1.ScoringService/914403001922038216", "/a/b", "", "/", "/hengxin.v1.X/张三"]
+        {
             assert_eq!(known_method(path), None, "{path}");
         }
     }

@@ -89,7 +89,10 @@ impl<'e> Reader<'e> {
         // Years 1 to 9999, as the type of the field is declared.
         let seconds = (-62_135_596_800..=253_402_300_799).contains(&stamp.seconds).then_some(stamp.seconds);
         let (Some(seconds), Some(nanos)) = (seconds, nanos) else {
-            self.refuse("known_at", "found a malformed timestamp, expected years 1 to 9999 and nanos below 1000000000");
+            self.refuse(
+                "known_at",
+                "found a malformed timestamp, expected years 1 to 9999 and nanos below 1000000000",
+            );
             return None;
         };
         // Moments have whole microseconds: what was recorded by the moment is what was recorded by its microsecond.
@@ -107,7 +110,10 @@ impl<'e> Reader<'e> {
             Ok(v1::EvaluationView::Unspecified | v1::EvaluationView::Basic) => Some(View::Basic),
             Ok(v1::EvaluationView::Full) => Some(View::Full),
             Err(_) => {
-                self.refuse("view", format!("found `{view}`, expected EVALUATION_VIEW_BASIC or EVALUATION_VIEW_FULL"));
+                self.refuse(
+                    "view",
+                    format!("found `{view}`, expected EVALUATION_VIEW_BASIC or EVALUATION_VIEW_FULL"),
+                );
                 None
             }
         }
@@ -139,7 +145,10 @@ impl<'e> Reader<'e> {
             Some(_) | None => {
                 self.refuse(
                     field,
-                    format!("found `{}`, expected `standards/{{id}}` or `standards/{{id}}/editions/{{edition}}`", cut(text)),
+                    format!(
+                        "found `{}`, expected `standards/{{id}}` or `standards/{{id}}/editions/{{edition}}`",
+                        cut(text)
+                    ),
                 );
                 None
             }
@@ -152,7 +161,14 @@ impl<'e> Reader<'e> {
         match (name.edition.is_empty(), edition.is_empty()) {
             (true, _) => edition.clone_into(&mut name.edition),
             (false, false) if name.edition != edition => {
-                self.refuse("edition", format!("found `{}`, expected `{}` as in `standard`, or nothing", cut(edition), name.edition));
+                self.refuse(
+                    "edition",
+                    format!(
+                        "found `{}`, expected `{}` as in `standard`, or nothing",
+                        cut(edition),
+                        name.edition
+                    ),
+                );
                 return None;
             }
             (false, _) => {}
@@ -268,9 +284,13 @@ mod tests {
     fn a_name_of_an_evaluation_has_one_form() {
         let name = "enterprises/914403001922038216/evaluations/12";
         assert_eq!(evaluation_name(name).map(|(_, id)| id), Ok(12));
-        for other in ["", "12", "enterprises/914403001922038216/evaluations/012", "enterprises/914403001922038216/evaluations/+1",
-            "enterprises/914403001922038216/evaluations/"]
-        {
+        for other in [
+            "",
+            "12",
+            "enterprises/914403001922038216/evaluations/012",
+            "enterprises/914403001922038216/evaluations/+1",
+            "enterprises/914403001922038216/evaluations/",
+        ] {
             assert!(evaluation_name(other).is_err(), "{other}");
         }
     }

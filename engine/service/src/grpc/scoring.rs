@@ -49,7 +49,10 @@ impl Scoring {
 
 #[tonic::async_trait]
 impl ScoringService for Scoring {
-    async fn evaluate(&self, request: Request<v1::EvaluateRequest>) -> Result<Response<v1::EvaluateResponse>, Status> {
+    async fn evaluate(
+        &self,
+        request: Request<v1::EvaluateRequest>,
+    ) -> Result<Response<v1::EvaluateResponse>, Status> {
         let request = request.into_inner();
         self.gate.run(move |engine| evaluate_one(engine, request)).await.map(Response::new)
     }
@@ -161,13 +164,20 @@ async fn batch(
         let agreed = match (settings.take(), message.settings) {
             (None, Some(asked)) => Arc::new(gate.run(move |engine| read_settings(engine, &asked)).await?),
             (Some(agreed), None) => agreed,
-            (None, None) => return Err(refused("settings", "found nothing, expected settings in the first message")),
-            (Some(_), Some(_)) => return Err(refused("settings", "found them again, expected them in the first message only")),
+            (None, None) => {
+                return Err(refused("settings", "found nothing, expected settings in the first message"));
+            }
+            (Some(_), Some(_)) => {
+                return Err(refused("settings", "found them again, expected them in the first message only"));
+            }
         };
         settings = Some(Arc::clone(&agreed));
         if message.enterprises.len() > BATCH_MAX {
             let found = message.enterprises.len();
-            return Err(refused("enterprises", &format!("found {found}, expected at most {BATCH_MAX} in one message")));
+            return Err(refused(
+                "enterprises",
+                &format!("found {found}, expected at most {BATCH_MAX} in one message"),
+            ));
         }
         let first = index;
         index += u64::try_from(message.enterprises.len()).unwrap_or(0);
@@ -230,7 +240,8 @@ fn evaluate_many(
 }
 
 fn get(engine: &Engine, name: &str) -> Answer<v1::GetEvaluationResponse> {
-    let (subject, id) = parse::evaluation_name(name).map_err(|description| Problem::invalid("name", description))?;
+    let (subject, id) =
+        parse::evaluation_name(name).map_err(|description| Problem::invalid("name", description))?;
     let found = stored::get(engine, subject, id)?;
     Ok(v1::GetEvaluationResponse {
         name: stored::name(subject, id),
@@ -267,7 +278,10 @@ fn list(engine: &Engine, request: &v1::ListEvaluationsRequest) -> Answer<v1::Lis
     Ok(v1::ListEvaluationsResponse { evaluations, next_page_token: page.next })
 }
 
-fn simulate_one(engine: &Engine, request: v1::SimulateEvaluationRequest) -> Answer<v1::SimulateEvaluationResponse> {
+fn simulate_one(
+    engine: &Engine,
+    request: v1::SimulateEvaluationRequest,
+) -> Answer<v1::SimulateEvaluationResponse> {
     let mut reader = Reader::new(engine);
     let subject = reader.enterprise("enterprise", &request.enterprise);
     let name = reader.standard_and_edition(&request.standard, &request.edition);
@@ -275,7 +289,10 @@ fn simulate_one(engine: &Engine, request: v1::SimulateEvaluationRequest) -> Answ
     let known_at = reader.known_at(request.known_at);
     let view = reader.view(request.view);
     if request.added_facts.len() > ADDED_MAX {
-        reader.refuse("added_facts", format!("found {}, expected at most {ADDED_MAX}", request.added_facts.len()));
+        reader.refuse(
+            "added_facts",
+            format!("found {}, expected at most {ADDED_MAX}", request.added_facts.len()),
+        );
     }
     let read = (|| Some((subject?, name?, as_of?, known_at?, view?)))();
     let (subject, name, as_of, known_at, view) = reader.finish(read)?;

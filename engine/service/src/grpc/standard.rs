@@ -112,7 +112,10 @@ fn check(engine: &Engine, request: &v1::CheckStandardRequest) -> Answer<v1::Chec
     })
 }
 
-fn compare_two(engine: &Engine, request: v1::CompareStandardsRequest) -> Answer<v1::CompareStandardsResponse> {
+fn compare_two(
+    engine: &Engine,
+    request: v1::CompareStandardsRequest,
+) -> Answer<v1::CompareStandardsResponse> {
     let mut reader = Reader::new(engine);
     let mut edition = |field: &str, text: &str| {
         let name: StandardName = reader.standard(field, text)?;
@@ -127,7 +130,10 @@ fn compare_two(engine: &Engine, request: v1::CompareStandardsRequest) -> Answer<
     let as_of = reader.date("as_of", &request.as_of, Future::Refused);
     let known_at = reader.known_at(request.known_at);
     if request.enterprises.len() > COMPARED_MAX {
-        reader.refuse("enterprises", format!("found {}, expected at most {COMPARED_MAX}", request.enterprises.len()));
+        reader.refuse(
+            "enterprises",
+            format!("found {}, expected at most {COMPARED_MAX}", request.enterprises.len()),
+        );
     }
     let read = (|| Some((base?, other?, as_of?, known_at?)))();
     let (base, other, as_of, known_at) = reader.finish(read)?;

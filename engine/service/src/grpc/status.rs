@@ -20,7 +20,11 @@ const LONGEST: usize = 300;
 
 /// A status with a reason and nothing else.
 pub(super) fn refuse(code: Code, reason: &str, message: &str) -> Status {
-    Status::with_error_details(code, shorten(message), ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
+    Status::with_error_details(
+        code,
+        shorten(message),
+        ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()),
+    )
 }
 
 /// Code and reason of a problem.
@@ -33,7 +37,9 @@ pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
         Problem::NoEdition(NoEdition::Unknown { .. }) => (Code::NotFound, "STANDARD_NOT_FOUND"),
         Problem::NoEdition(NoEdition::UnknownEdition { .. }) => (Code::NotFound, "EDITION_NOT_FOUND"),
         Problem::NoEdition(NoEdition::Expired { .. }) => (Code::FailedPrecondition, "STANDARD_EXPIRED"),
-        Problem::NoEdition(NoEdition::NotYet { .. }) => (Code::FailedPrecondition, "STANDARD_NOT_YET_IN_FORCE"),
+        Problem::NoEdition(NoEdition::NotYet { .. }) => {
+            (Code::FailedPrecondition, "STANDARD_NOT_YET_IN_FORCE")
+        }
         Problem::Ledger(error) => classify_ledger(error),
         Problem::Damaged { .. } => (Code::DataLoss, "LEDGER_DAMAGED"),
         Problem::Overloaded { .. } => (Code::Unavailable, "OVERLOADED"),

@@ -34,7 +34,10 @@ impl Supervision {
 
 #[tonic::async_trait]
 impl SupervisionService for Supervision {
-    async fn get_tier(&self, request: Request<v1::GetTierRequest>) -> Result<Response<v1::GetTierResponse>, Status> {
+    async fn get_tier(
+        &self,
+        request: Request<v1::GetTierRequest>,
+    ) -> Result<Response<v1::GetTierResponse>, Status> {
         let request = request.into_inner();
         // What was decided before from the same knowledge is answered on the spot: no disk, no other thread.
         if let Some(answer) = at_hand(self.gate.engine(), &request).map_err(|problem| status(&problem))? {
@@ -68,7 +71,16 @@ fn question<'r>(engine: &Engine, request: &'r v1::GetTierRequest) -> Answer<Ques
     let known_at = reader.known_at(request.known_at);
     let view = reader.view(request.view);
     let edition = Wanted::of(&request.edition);
-    let read = (|| Some(Question { subject: subject?, field: field?, edition, as_of: as_of?, known_at: known_at?, view: view? }))();
+    let read = (|| {
+        Some(Question {
+            subject: subject?,
+            field: field?,
+            edition,
+            as_of: as_of?,
+            known_at: known_at?,
+            view: view?,
+        })
+    })();
     reader.finish(read)
 }
 
@@ -94,7 +106,8 @@ fn batch(engine: &Engine, request: v1::BatchGetTiersRequest) -> Answer<v1::Batch
     let as_of = reader.date("as_of", &request.as_of, Future::Refused);
     let known_at = reader.known_at(request.known_at);
     if !(1..=BATCH_MAX).contains(&request.enterprises.len()) {
-        reader.refuse("enterprises", format!("found {}, expected 1 to {BATCH_MAX}", request.enterprises.len()));
+        reader
+            .refuse("enterprises", format!("found {}, expected 1 to {BATCH_MAX}", request.enterprises.len()));
     }
     let read = (|| Some((field?, as_of?, known_at?)))();
     let (field, as_of, known_at) = reader.finish(read)?;
@@ -128,7 +141,10 @@ fn list(engine: &Engine, request: &v1::ListTiersRequest) -> Answer<v1::ListTiers
     let tier = match u16::try_from(request.tier) {
         Ok(tier) if tier <= 255 => Some((tier > 0).then_some(tier)),
         Ok(_) | Err(_) => {
-            reader.refuse("tier", format!("found `{}`, expected 0 for all, or a tier of the field", request.tier));
+            reader.refuse(
+                "tier",
+                format!("found `{}`, expected 0 for all, or a tier of the field", request.tier),
+            );
             None
         }
     };

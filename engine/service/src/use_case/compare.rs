@@ -37,7 +37,11 @@ pub fn differences(before: &str, after: &str) -> Vec<Difference> {
     for (path, text) in &before {
         let other = after.iter().find(|(p, _)| p == path).map(|(_, t)| t);
         if other != Some(text) {
-            differences.push(Difference { path: path.clone(), before: Some(text.clone()), after: other.cloned() });
+            differences.push(Difference {
+                path: path.clone(),
+                before: Some(text.clone()),
+                after: other.cloned(),
+            });
         }
     }
     for (path, text) in &after {
@@ -94,9 +98,8 @@ pub fn evaluate_both(
             pairs.push(None);
             continue;
         };
-        let pair = evaluate::evaluate_in(&snapshot, &base, subject, View::Basic).and_then(|first| {
-            Ok((first, evaluate::evaluate_in(&snapshot, &other, subject, View::Basic)?))
-        });
+        let pair = evaluate::evaluate_in(&snapshot, &base, subject, View::Basic)
+            .and_then(|first| Ok((first, evaluate::evaluate_in(&snapshot, &other, subject, View::Basic)?)));
         pairs.push(Some(match pair {
             Err(unknown @ Problem::UnknownEnterprise { .. }) => Err(unknown),
             other => Ok(other?),
@@ -111,7 +114,8 @@ mod tests {
 
     #[test]
     fn items_are_matched_by_id_and_absences_are_told() {
-        let before = "edition: \"1\"\nindicators:\n  - {id: a, max: 10}\n  - {id: b, max: 20}\nsubjects: [x, y]\n";
+        let before =
+            "edition: \"1\"\nindicators:\n  - {id: a, max: 10}\n  - {id: b, max: 20}\nsubjects: [x, y]\n";
         let after = "edition: \"1\"\nindicators:\n  - {id: c, max: 5}\n  - {id: a, max: 10}\n  - {id: b, max: 25}\nsubjects: [x]\n";
         let found = differences(before, after);
         let show: Vec<String> = found

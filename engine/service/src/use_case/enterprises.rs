@@ -138,7 +138,11 @@ pub fn search(
     }
 }
 
-fn registered(snapshot: &Snapshot, code: Uscc, on: Date) -> Answer<(Option<RegionCode>, Option<IndustryCode>)> {
+fn registered(
+    snapshot: &Snapshot,
+    code: Uscc,
+    on: Date,
+) -> Answer<(Option<RegionCode>, Option<IndustryCode>)> {
     let file = snapshot.credit_file(code)?;
     let file = file.as_ref().map(hengxin_store::OwnedFile::as_file);
     let registration = file.as_ref().and_then(|f| f.registration(on));

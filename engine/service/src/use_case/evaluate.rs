@@ -121,10 +121,11 @@ pub fn assess(prepared: &Arc<Prepared>, dossier: &Arc<OwnedDossier>, view: View)
             View::Basic => kernel::evaluate(bench, classes, input, &mut Silent),
             View::Full => kernel::evaluate(bench, classes, input, &mut explanation),
         });
-        let unknown = bench.indicators().iter().zip(0u16..).filter_map(|(result, place)| match result.measured {
-            Measured::Known(_) => None,
-            Measured::Unknown(why) => Some((place, why)),
-        });
+        let unknown =
+            bench.indicators().iter().zip(0u16..).filter_map(|(result, place)| match result.measured {
+                Measured::Known(_) => None,
+                Measured::Unknown(why) => Some((place, why)),
+            });
         (evaluation, unknown.collect())
     });
     let story = match view {
@@ -137,5 +138,8 @@ pub fn assess(prepared: &Arc<Prepared>, dossier: &Arc<OwnedDossier>, view: View)
 /// Classes only ever grow, so that the longest dictionary among the files knows all of them.
 fn classes(dossier: &OwnedDossier) -> &Classes {
     let files = std::iter::once(&dossier.file).chain(&dossier.files);
-    files.map(|file| &*file.classes).max_by_key(|classes| classes.as_slice().len()).unwrap_or(&dossier.file.classes)
+    files
+        .map(|file| &*file.classes)
+        .max_by_key(|classes| classes.as_slice().len())
+        .unwrap_or(&dossier.file.classes)
 }

@@ -81,12 +81,17 @@ fn checked(engine: &Engine, question: &Question<'_>) -> Answer<Vec<Draft>> {
     let last = engine.today().max(question.as_of);
     for (i, row) in question.added.iter().enumerate() {
         let path = format!("added_facts[{i}]");
-        let Some(draft) = submit::check(engine.ledger(), last, &path, row, Some(&subject), &mut found) else { continue };
+        let Some(draft) = submit::check(engine.ledger(), last, &path, row, Some(&subject), &mut found) else {
+            continue;
+        };
         let relation = engine.ledger().vocabulary().code(draft.code).shape == Shape::Relation;
         if draft.subject != question.subject {
             found.refuse(&path, format!("found a fact of `{}`, expected one of `{subject}`", draft.subject));
         } else if relation {
-            found.refuse(&path, "found a relation, expected any other fact: related enterprises are not simulated".to_owned());
+            found.refuse(
+                &path,
+                "found a relation, expected any other fact: related enterprises are not simulated".to_owned(),
+            );
         } else {
             drafts.push(draft);
         }
@@ -118,26 +123,39 @@ fn change(
     for (i, id) in question.removed.iter().enumerate() {
         if !records.iter().any(|record| record.id == *id) {
             let path = format!("removed_fact_ids[{i}]");
-            found.refuse(&path, format!("found `{}`, expected the id of a fact of this enterprise that stands", id.0));
+            found.refuse(
+                &path,
+                format!("found `{}`, expected the id of a fact of this enterprise that stands", id.0),
+            );
         }
     }
-    let keys: HashMap<FactId, Key> = records.iter().map(|r| (r.id, (r.code, key(vocabulary.code(r.code), r)))).collect();
+    let keys: HashMap<FactId, Key> =
+        records.iter().map(|r| (r.id, (r.code, key(vocabulary.code(r.code), r)))).collect();
     let added_keys: Vec<Key> = drafts.iter().map(|draft| (draft.code, draft.key.clone())).collect();
     let gone = |record: &FactRecord| {
-        question.removed.contains(&record.id) || keys.get(&record.id).is_some_and(|key| added_keys.contains(key))
+        question.removed.contains(&record.id)
+            || keys.get(&record.id).is_some_and(|key| added_keys.contains(key))
     };
     let mut marks: Vec<Standing> = Vec::new();
     for record in records.iter().filter(|r| !gone(r)) {
         if let (Shape::Mark(mark), Some(target)) = (vocabulary.code(record.code).shape, record.target)
             && let Some(target) = keys.get(&target)
         {
-            marks.push(Standing { target: target.clone(), mark, from: record.occurred_on, to: record.ends_on });
+            marks.push(Standing {
+                target: target.clone(),
+                mark,
+                from: record.occurred_on,
+                to: record.ends_on,
+            });
         }
     }
     for (i, draft) in drafts.iter().enumerate() {
         if let (Shape::Mark(mark), Some(target)) = (vocabulary.code(draft.code).shape, &draft.target) {
             if !keys.values().chain(&added_keys).any(|key| key == target) {
-                found.refuse(&format!("added_facts[{i}]"), "found a mark of no record of this enterprise".to_owned());
+                found.refuse(
+                    &format!("added_facts[{i}]"),
+                    "found a mark of no record of this enterprise".to_owned(),
+                );
             }
             marks.push(Standing { target: target.clone(), mark, from: draft.occurred_on, to: draft.ends_on });
         }
@@ -170,7 +188,9 @@ fn change(
             objections,
         });
     }
-    for ((draft, key), n) in drafts.iter().zip(&added_keys).zip(0u64..).filter(|((_, key), _)| !withdrawn(key)) {
+    for ((draft, key), n) in
+        drafts.iter().zip(&added_keys).zip(0u64..).filter(|((_, key), _)| !withdrawn(key))
+    {
         let id = FactId(ADDED + n);
         if let Some(attributes) = &draft.registration {
             registrations.push(Registration {
@@ -211,7 +231,8 @@ fn change(
 fn said(marks: &[Standing], key: &Key) -> (Date, Vec<(Date, Date)>) {
     let of = |wanted: Mark| marks.iter().filter(move |m| m.mark == wanted && m.target == *key);
     let repaired_on = of(Mark::Repair).map(|m| m.from).min().unwrap_or(Date::FOREVER);
-    let mut objections: Vec<(Date, Date)> = of(Mark::Objection).map(|m| (m.from, m.to.plus_days(1))).collect();
+    let mut objections: Vec<(Date, Date)> =
+        of(Mark::Objection).map(|m| (m.from, m.to.plus_days(1))).collect();
     objections.sort_unstable();
     (repaired_on, objections)
 }
@@ -220,7 +241,11 @@ fn said(marks: &[Standing], key: &Key) -> (Date, Vec<(Date, Date)>) {
 fn key(code: &Code, record: &FactRecord) -> String {
     let text = |place: &usize| {
         let id = code.fields.get(*place).map(|f| f.id.as_str());
-        record.fields.iter().find(|(field, _)| Some(field.as_str()) == id).map_or("", |(_, text)| text.as_str())
+        record
+            .fields
+            .iter()
+            .find(|(field, _)| Some(field.as_str()) == id)
+            .map_or("", |(_, text)| text.as_str())
     };
     code.key.iter().map(text).collect::<Vec<_>>().join("\u{1f}")
 }

@@ -96,7 +96,10 @@ pub fn check(
             Some((place, _)) if cells[place].is_none() => cells[place] = Some(text),
             Some(_) => {
                 sound = false;
-                found.push(format!("{path}.{field_id}"), "found a second time, expected each field once".to_owned());
+                found.push(
+                    format!("{path}.{field_id}"),
+                    "found a second time, expected each field once".to_owned(),
+                );
             }
             None => {
                 sound = false;
@@ -105,7 +108,10 @@ pub fn check(
                     Some(near) => format!("a field of `{}`; did you mean `{near}`?", code.id),
                     None => format!("a field of `{}`, one of `{}`", code.id, ids.join("`, `")),
                 };
-                found.push(format!("{path}.fields"), format!("found `{}`, expected {expected}", cut(field_id)));
+                found.push(
+                    format!("{path}.fields"),
+                    format!("found `{}`, expected {expected}", cut(field_id)),
+                );
             }
         }
     }
@@ -117,7 +123,8 @@ pub fn check(
         Ok(draft) => sound.then_some(draft),
         Err(faults) => {
             for fault in faults {
-                let description = format!("found {}, expected {} ({})", fault.found, fault.expected, fault.title);
+                let description =
+                    format!("found {}, expected {} ({})", fault.found, fault.expected, fault.title);
                 found.push(format!("{path}.{}", fault.field), description);
             }
             None
@@ -140,7 +147,8 @@ pub fn check_delivery(
             Some(near) => format!("a register; did you mean `{near}`?"),
             None => format!("a register, one of `{}`", ids.join("`, `")),
         };
-        found.push(format!("{path}.register"), format!("found `{}`, expected {expected}", cut(&row.register)));
+        found
+            .push(format!("{path}.register"), format!("found `{}`, expected {expected}", cut(&row.register)));
     }
     let region = row.region.parse::<RegionCode>();
     if let Err(problem) = &region {
@@ -148,7 +156,10 @@ pub fn check_delivery(
     }
     let through = match row.through.parse::<Date>() {
         Ok(date) if date > today => {
-            found.push(format!("{path}.through"), format!("found `{date}`, expected a day no later than {today}"));
+            found.push(
+                format!("{path}.through"),
+                format!("found `{date}`, expected a day no later than {today}"),
+            );
             None
         }
         Ok(date) => Some(date),
@@ -168,8 +179,10 @@ pub fn facts_job(
     request: RequestKey,
     respond: impl FnOnce(&Outcome) -> Vec<u8> + Send + 'static,
 ) -> Job {
-    let submissions =
-        drafts.into_iter().zip(1u64..).map(|(draft, line)| Submission { line, row: SubmittedRow::Draft(draft) });
+    let submissions = drafts
+        .into_iter()
+        .zip(1u64..)
+        .map(|(draft, line)| Submission { line, row: SubmittedRow::Draft(draft) });
     let origin = Origin { actor, ..Origin::default() };
     let batch = Batch::prepare(engine.ledger().vocabulary(), submissions, origin);
     Job { request: Some(request), command: Command::Append(batch), respond: Box::new(respond) }

@@ -75,13 +75,21 @@ fn both(first: [u8; 32], second: [u8; 32]) -> [u8; 32] {
     if first == second {
         return first;
     }
-    Sha256::new().chain_update(b"hengxin decision 1\n").chain_update(first).chain_update(second).finalize().into()
+    Sha256::new()
+        .chain_update(b"hengxin decision 1\n")
+        .chain_update(first)
+        .chain_update(second)
+        .finalize()
+        .into()
 }
 
 impl Decision {
     /// First later date on which it can change without a new fact; `None`: never.
     pub fn horizon(&self) -> Option<Date> {
-        let results = [&self.public, &self.industry].into_iter().flatten().filter_map(|side| side.assessed.evaluation.horizon);
+        let results = [&self.public, &self.industry]
+            .into_iter()
+            .flatten()
+            .filter_map(|side| side.assessed.evaluation.horizon);
         let own = self.policy.policy.effective.1;
         let ends = (own < Date::FOREVER && own >= self.policy.as_of).then(|| own.plus_days(1));
         results.chain(ends).chain(self.policy.changes).min()
@@ -156,16 +164,19 @@ pub fn decide_in(
         return Ok(found);
     }
     let none = Reach::default();
-    let reach = |prepared: &Option<Arc<Prepared>>| prepared.as_ref().map_or(none.clone(), |p| p.reach.clone());
+    let reach =
+        |prepared: &Option<Arc<Prepared>>| prepared.as_ref().map_or(none.clone(), |p| p.reach.clone());
     let (first, second) = (reach(&policy.public), reach(&policy.industry));
     let own = Arc::new(dossier(snapshot, subject, &first)?);
     // Each result says what it was computed from, exactly as when it is asked for alone.
-    let theirs = if first == second { Arc::clone(&own) } else { Arc::new(dossier(snapshot, subject, &second)?) };
+    let theirs =
+        if first == second { Arc::clone(&own) } else { Arc::new(dossier(snapshot, subject, &second)?) };
     let public = policy.public.as_ref().map(|prepared| side(prepared, &own, view));
     let industry = policy.industry.as_ref().map(|prepared| side(prepared, &theirs, view));
     let facts_digest = both(own.digest(), theirs.digest());
     let dossier = own;
-    let decision = tier::classify(&policy.policy, public.as_ref().map(standing), industry.as_ref().map(standing));
+    let decision =
+        tier::classify(&policy.policy, public.as_ref().map(standing), industry.as_ref().map(standing));
     let file = dossier.file.as_file();
     let registration = file.registration(policy.as_of);
     let decision = Arc::new(Decision {
@@ -203,7 +214,13 @@ pub struct Page {
 ///
 /// # Errors
 /// An unknown field, or a failing ledger.
-pub fn list(engine: &Engine, wanted: &TierFilter, size: usize, after: Option<&Position>, seal: &Filter) -> Answer<Page> {
+pub fn list(
+    engine: &Engine,
+    wanted: &TierFilter,
+    size: usize,
+    after: Option<&Position>,
+    seal: &Filter,
+) -> Answer<Page> {
     // Says which fields there are.
     engine.known_field(&wanted.field)?;
     let snapshot = engine.snapshot(None)?;

@@ -17,8 +17,19 @@ use crate::story::{self, Kind, Line, Piece, Reason};
 use crate::use_case::evaluate::{Assessed, Evaluated, Story, View};
 
 /// An evaluation in a view: FULL needs that its story was told.
-pub(in crate::grpc) fn evaluation(vocabulary: &Vocabulary, evaluated: &Evaluated, view: View) -> v1::Evaluation {
-    result(vocabulary, evaluated.subject, evaluated.known_at, &evaluated.facts_digest, &evaluated.assessed, view)
+pub(in crate::grpc) fn evaluation(
+    vocabulary: &Vocabulary,
+    evaluated: &Evaluated,
+    view: View,
+) -> v1::Evaluation {
+    result(
+        vocabulary,
+        evaluated.subject,
+        evaluated.known_at,
+        &evaluated.facts_digest,
+        &evaluated.assessed,
+        view,
+    )
 }
 
 pub(in crate::grpc) fn result(

@@ -62,5 +62,9 @@ pub(super) fn figure_status(status: FigureStatus) -> i32 {
 /// Why an item of a batch has no result.
 pub(super) fn item_error(problem: &Problem) -> v1::ItemError {
     let (code, reason) = classify(problem);
-    v1::ItemError { code: code.into(), reason: reason.to_owned(), message: status(problem).message().to_owned() }
+    v1::ItemError {
+        code: code.into(),
+        reason: reason.to_owned(),
+        message: status(problem).message().to_owned(),
+    }
 }

@@ -54,7 +54,14 @@ pub(in crate::grpc) fn faults(file: &FaultyFile) -> Vec<v1::StandardFault> {
             column: place(row.column),
             found: row.found.to_owned(),
             expected: row.expected.to_owned(),
-            excerpt: file.text.lines().nth(row.line.saturating_sub(1)).unwrap_or_default().chars().take(200).collect(),
+            excerpt: file
+                .text
+                .lines()
+                .nth(row.line.saturating_sub(1))
+                .unwrap_or_default()
+                .chars()
+                .take(200)
+                .collect(),
         })
         .collect()
 }

@@ -14,7 +14,11 @@ use crate::outline::Direction;
 use crate::use_case::evaluate::View;
 use crate::use_case::tier::{Decision, SideResult};
 
-pub(in crate::grpc) fn decision(vocabulary: &Vocabulary, decision: &Decision, view: View) -> v1::TierDecision {
+pub(in crate::grpc) fn decision(
+    vocabulary: &Vocabulary,
+    decision: &Decision,
+    view: View,
+) -> v1::TierDecision {
     let policy = &decision.policy.policy;
     let tier = decision.decision.tier;
     let row = tier.and_then(|tier| policy.tiers.get(usize::from(tier).checked_sub(1)?));
