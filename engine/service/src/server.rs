@@ -209,9 +209,8 @@ impl Bound {
             }
         };
         looking.abort();
-        let writer = engine.writer().clone();
         // Waits for the disk, so not on this thread. A panic there has been answered to its callers already.
-        let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || engine.stop_writing()).await;
         tracing::info!(target: "hengxin::server", "stopped");
         Ok(result?)
     }

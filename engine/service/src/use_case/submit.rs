@@ -203,7 +203,7 @@ pub fn deliveries_job(
 /// # Errors
 /// As the writer's.
 pub fn write(engine: &Engine, job: Job) -> Answer<Vec<u8>> {
-    let answer = engine.writer().call(job)?;
+    let answer = engine.writer()?.call(job)?;
     match &answer.outcome {
         Some(Outcome::Appended(report)) => engine.seen(report.recorded_at),
         Some(Outcome::Delivered(moment)) => engine.seen(*moment),

@@ -81,14 +81,18 @@ impl Rig {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ledger.db");
         let clock = Arc::new(TestClock(AtomicI64::new(NOON)));
-        let mut options =
-            Options { clock: Arc::clone(&clock) as Arc<dyn Clock>, busy_wait: Duration::from_secs(5), ..Options::default() };
+        let mut options = Options {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            busy_wait: Duration::from_secs(5),
+            ..Options::default()
+        };
         let mut config = Config { address: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         change(&mut options, &mut config);
         let catalogue = catalogue();
         let ledger =
             Ledger::open_or_create(&path, Arc::clone(&catalogue.vocabulary), options).expect("a ledger");
-        let engine_options = EngineOptions { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..EngineOptions::default() };
+        let engine_options =
+            EngineOptions { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..EngineOptions::default() };
         let engine = Engine::open(catalogue, ledger, engine_options).expect("an engine");
         let tls = config.tls.is_some();
         let bound = bind(config, Arc::clone(&engine)).expect("a free port");
@@ -98,7 +102,8 @@ impl Rig {
             let _ = stopped.await;
         }));
         let endpoint = Channel::from_shared(address.clone()).expect("an address");
-        let channel = if tls { endpoint.connect_lazy() } else { endpoint.connect().await.expect("a connection") };
+        let channel =
+            if tls { endpoint.connect_lazy() } else { endpoint.connect().await.expect("a connection") };
         Rig { channel, address, engine, clock, path, stop: Some(stop), served: Some(served), _folder: folder }
     }
 
@@ -125,9 +130,17 @@ impl Rig {
     }
 
     /// Submits in one message.
-    pub(crate) async fn submit(&self, id: &str, facts: Vec<v1::FactInput>) -> Result<v1::SubmitFactsResponse, Status> {
-        let message =
-            v1::SubmitFactsRequest { request_id: id.to_owned(), source: "test".to_owned(), facts, deliveries: vec![] };
+    pub(crate) async fn submit(
+        &self,
+        id: &str,
+        facts: Vec<v1::FactInput>,
+    ) -> Result<v1::SubmitFactsResponse, Status> {
+        let message = v1::SubmitFactsRequest {
+            request_id: id.to_owned(),
+            source: "test".to_owned(),
+            facts,
+            deliveries: vec![],
+        };
         let answer = self.ledger().submit_facts(tokio_stream::once(message)).await?;
         Ok(answer.into_inner())
     }
@@ -136,7 +149,13 @@ impl Rig {
     pub(crate) async fn registered(&self, codes: &[Uscc]) {
         let facts = codes.iter().map(|code| registration(*code, "甲公司", "330106", "C1411")).collect();
         self.submit("registered", facts).await.expect("registrations");
-        let registers = ["registration", "administrative-penalties", "abnormal-operation", "serious-dishonesty", "relations"];
+        let registers = [
+            "registration",
+            "administrative-penalties",
+            "abnormal-operation",
+            "serious-dishonesty",
+            "relations",
+        ];
         let deliveries = registers
             .iter()
             .map(|register| v1::DeliveryInput {
@@ -178,7 +197,8 @@ pub(crate) fn code(n: u32) -> Uscc {
 }
 
 pub(crate) fn fact(kind: &str, fields: &[(&str, &str)]) -> v1::FactInput {
-    let field = |(id, value): &(&str, &str)| v1::FieldInput { id: (*id).to_owned(), value: (*value).to_owned() };
+    let field =
+        |(id, value): &(&str, &str)| v1::FieldInput { id: (*id).to_owned(), value: (*value).to_owned() };
     v1::FactInput { code: kind.to_owned(), fields: fields.iter().map(field).collect() }
 }
 
@@ -227,7 +247,11 @@ pub(crate) fn repair(code: Uscc, number: &str, on: &str) -> v1::FactInput {
 
 /// Checks code and reason of a refusal; gives its details.
 #[track_caller]
-pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, reason: &str) -> (String, ErrorDetails) {
+pub(crate) fn refusal<T: std::fmt::Debug>(
+    answer: Result<T, Status>,
+    code: Code,
+    reason: &str,
+) -> (String, ErrorDetails) {
     let status = answer.expect_err("a refusal");
     assert_eq!(status.code(), code, "{status:?}");
     let details = status.get_error_details();
