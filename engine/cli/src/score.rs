@@ -22,7 +22,7 @@ use crate::question::{Asked, Question, problem};
 /// Score one enterprise by one standard.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  hengxin score 91330199MAY000005R\n  hengxin score 91330199MAY000005R --standard tax-credit --as-of 2026-04-30 --json"
+    after_help = "Examples:\n  hengxin score 91330199MAY000009F\n  hengxin score 91330199MAY000009F --standard tax-credit --as-of 2026-04-30 --json"
 )]
 pub struct Arguments {
     #[command(flatten)]

@@ -17,7 +17,7 @@ use crate::score;
 /// The tier of one enterprise in one field.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  hengxin tier 91330199MAY000005R --field environment\n  hengxin tier 91330199MAY000005R --field environment --json"
+    after_help = "Examples:\n  hengxin tier 91330199MAY000009F --field environment\n  hengxin tier 91330199MAY000009F --field environment --json"
 )]
 pub struct Arguments {
     #[command(flatten)]

@@ -162,12 +162,9 @@ impl Bound {
         set_all(&health, ServingStatus::Serving).await;
         let mut services = routes(Arc::clone(&engine)).add_service(health_service);
         if config.reflection {
-            services = services.add_service(
-                tonic_reflection::server::Builder::configure()
-                    .register_encoded_file_descriptor_set(hengxin_proto::FILE_DESCRIPTOR_SET)
-                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                    .build_v1()?,
-            );
+            // Both versions: grpcio's own reflection client still asks for the older one.
+            services =
+                services.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
         }
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = server
@@ -214,6 +211,13 @@ impl Bound {
         tracing::info!(target: "hengxin::server", "stopped");
         Ok(result?)
     }
+}
+
+/// What clients may ask about: our services and health.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(hengxin_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
 async fn set_all(health: &HealthReporter, status: ServingStatus) {

@@ -63,7 +63,12 @@ where
 fn known_method(path: &str) -> Option<&str> {
     let name = path.strip_prefix('/')?;
     let (service, method) = name.split_once('/')?;
-    let known = ["hengxin.v1.", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
+    let known = [
+        "hengxin.v1.",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    ];
     let ours = known.iter().any(|k| service.starts_with(k)) && service.len() <= 60;
     let plain = method.len() <= 40 && method.bytes().all(|b| b.is_ascii_alphabetic());
     (ours && plain).then_some(name)
