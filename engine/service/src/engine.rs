@@ -91,6 +91,12 @@ impl std::fmt::Debug for Prepared {
 }
 
 impl Prepared {
+    /// Buffers of their own for one evaluation. Those that are lent remember what each class of the ledger selects;
+    /// a supposed fact may bring a class under a number the ledger gives to another one later.
+    pub fn with_own_bench<T>(&self, work: impl FnOnce(&mut Workbench) -> T) -> T {
+        work(&mut Workbench::new(Arc::clone(&self.plan)))
+    }
+
     /// Lends the buffers for one evaluation; they never influence a result.
     pub fn with_bench<T>(&self, work: impl FnOnce(&mut Workbench) -> T) -> T {
         let idle = self.benches.lock().unwrap_or_else(PoisonError::into_inner).pop();

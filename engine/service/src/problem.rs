@@ -60,6 +60,16 @@ impl Problem {
         Problem::Invalid(vec![Violation { field: field.into(), description: description.into() }], 1)
     }
 
+    /// Whether it concerns one enterprise of many, so that a batch goes on. The ledger fails for all of them alike.
+    pub fn of_one_enterprise(&self) -> bool {
+        matches!(
+            self,
+            Problem::Invalid(..)
+                | Problem::UnknownEnterprise { .. }
+                | Problem::Ledger(LedgerError::TooManyRelated { .. })
+        )
+    }
+
     /// Several violations, of which the first are listed.
     pub fn violations(violations: Vec<Violation>) -> Problem {
         let all = violations.len();

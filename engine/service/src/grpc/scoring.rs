@@ -26,7 +26,7 @@ use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::{self, Question, View};
-use crate::use_case::simulate::{self, ADDED_MAX};
+use crate::use_case::simulate::{self, ADDED_MAX, REMOVED_MAX};
 use crate::use_case::submit::Row;
 use crate::use_case::{stored, submit};
 
@@ -199,9 +199,9 @@ fn refused(field: &str, description: &str) -> Status {
 }
 
 fn read_settings(engine: &Engine, asked: &v1::BatchEvaluateSettings) -> Answer<Settings> {
-    let mut reader = Reader::new(engine);
+    let mut reader = Reader::within(engine, "settings.");
     let name = reader.standard_and_edition(&asked.standard, &asked.edition);
-    let as_of = reader.date("settings.as_of", &asked.as_of, Future::Refused);
+    let as_of = reader.date("as_of", &asked.as_of, Future::Refused);
     let known_at = reader.known_at(asked.known_at);
     let view = reader.view(asked.view);
     let read = (|| Some((name?, as_of?, known_at?, view?)))();
@@ -228,12 +228,11 @@ fn evaluate_many(
             .and_then(|subject| evaluate::evaluate_in(&snapshot, &prepared, subject, settings.view));
         let result = match result {
             Ok(evaluated) => BatchResult::Evaluation(evaluation(vocabulary, &evaluated, settings.view)),
-            Err(problem @ (Problem::Invalid(..) | Problem::UnknownEnterprise { .. })) => {
-                BatchResult::Error(item_error(&problem))
-            }
+            Err(problem) if problem.of_one_enterprise() => BatchResult::Error(item_error(&problem)),
             // The ledger fails for all of them alike.
             Err(problem) => return Err(problem),
         };
+        let enterprise = parse::echo(enterprise);
         answers.push(v1::BatchEvaluateResponse { index, enterprise, result: Some(result) });
     }
     Ok(answers)
@@ -292,6 +291,12 @@ fn simulate_one(
         reader.refuse(
             "added_facts",
             format!("found {}, expected at most {ADDED_MAX}", request.added_facts.len()),
+        );
+    }
+    if request.removed_fact_ids.len() > REMOVED_MAX {
+        reader.refuse(
+            "removed_fact_ids",
+            format!("found {}, expected at most {REMOVED_MAX}", request.removed_fact_ids.len()),
         );
     }
     let read = (|| Some((subject?, name?, as_of?, known_at?, view?)))();

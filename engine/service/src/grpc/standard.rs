@@ -163,7 +163,7 @@ fn compare_two(
     // Grades best first, then none: the order in which a table of moves is read.
     let mut moves: Vec<((usize, usize), u64)> = Vec::new();
     for ((enterprise, code), pair) in request.enterprises.into_iter().zip(parsed).zip(pairs) {
-        let mut row = v1::Comparison { enterprise, ..v1::Comparison::default() };
+        let mut row = v1::Comparison { enterprise: parse::echo(enterprise), ..v1::Comparison::default() };
         match (pair, code) {
             (Some(Ok((one, two))), _) => {
                 let place = (rank(&one), rank(&two));

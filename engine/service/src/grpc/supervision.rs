@@ -121,13 +121,11 @@ fn batch(engine: &Engine, request: v1::BatchGetTiersRequest) -> Answer<v1::Batch
             .and_then(|subject| tier::decide_in(&snapshot, &policy, subject, View::Basic));
         let result = match result {
             Ok(found) => BatchResult::Decision(decision(vocabulary, &found, View::Basic)),
-            Err(problem @ (Problem::Invalid(..) | Problem::UnknownEnterprise { .. })) => {
-                BatchResult::Error(item_error(&problem))
-            }
+            Err(problem) if problem.of_one_enterprise() => BatchResult::Error(item_error(&problem)),
             // The ledger fails for all of them alike.
             Err(problem) => return Err(problem),
         };
-        tiers.push(v1::BatchTier { enterprise, result: Some(result) });
+        tiers.push(v1::BatchTier { enterprise: parse::echo(enterprise), result: Some(result) });
     }
     let basis = v1::Basis { as_of: date(as_of), known_at: Some(timestamp(snapshot.known_at())) };
     Ok(v1::BatchGetTiersResponse { tiers, basis: Some(basis) })

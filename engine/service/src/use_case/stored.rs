@@ -81,7 +81,7 @@ pub struct Page {
 /// Lists the stored evaluations of an enterprise.
 ///
 /// # Errors
-/// An unknown standard, or a failing ledger.
+/// Nobody of that code, an unknown standard, or a failing ledger.
 pub fn list(
     engine: &Engine,
     subject: Uscc,
@@ -91,8 +91,18 @@ pub fn list(
     seal: &Filter,
 ) -> Answer<Page> {
     let snapshot = engine.snapshot(None)?;
+    if snapshot.credit_file(subject)?.is_none() {
+        return Err(Problem::UnknownEnterprise { code: subject });
+    }
     let before = after.and_then(|position| position.after.parse().ok());
     let mut rows = snapshot.evaluations(subject, standard, before, size.saturating_add(1))?;
+    // What a standard gave while it was in the catalogue is listed for ever.
+    if let (Some(id), true) = (standard, rows.is_empty() && after.is_none())
+        && !engine.catalogue().standards().any(|edition| edition.standard.id == id)
+    {
+        // Says which standards there are.
+        engine.catalogue().standard(id, engine.today())?;
+    }
     let more = rows.len() > size;
     rows.truncate(size);
     let next = match rows.last() {

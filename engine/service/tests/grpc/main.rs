@@ -1,4 +1,5 @@
 //! The service as a client meets it: a real socket, a real client, a real ledger.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod answers;
 mod rig;

@@ -1,8 +1,8 @@
 //! A service on a free port of loopback, with a small catalogue, a fresh ledger and a clock that stands still.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use hengxin_core::date::Moment;
@@ -28,19 +28,35 @@ pub(crate) const NOON: i64 = 1_782_792_000_000_000;
 pub(crate) const TODAY: &str = "2026-06-30";
 pub(crate) const FIELD: &str = "test-field";
 
-/// A clock the test moves.
+/// A clock the test moves, and holds: who asks a held clock waits.
 #[derive(Debug)]
-pub(crate) struct TestClock(AtomicI64);
+pub(crate) struct TestClock {
+    now: AtomicI64,
+    held: RwLock<()>,
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Moment {
-        Moment(self.0.load(Ordering::SeqCst))
+        let _free = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        Moment(self.now.load(Ordering::SeqCst))
     }
 }
 
 impl TestClock {
+    pub(crate) fn at(moment: i64) -> Arc<TestClock> {
+        Arc::new(TestClock { now: AtomicI64::new(moment), held: RwLock::new(()) })
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).expect("a short time"), Ordering::SeqCst);
+        self.now.fetch_add(i64::try_from(by.as_micros()).expect("a short time"), Ordering::SeqCst);
+    }
+
+    pub(crate) fn set(&self, moment: i64) {
+        self.now.store(moment, Ordering::SeqCst);
+    }
+
+    pub(crate) fn hold(&self) -> RwLockWriteGuard<'_, ()> {
+        self.held.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -52,7 +68,7 @@ pub(crate) struct Rig {
     pub(crate) path: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<Result<(), ServeError>>>,
-    _folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
 }
 
 /// The catalogue of these tests.
@@ -78,17 +94,37 @@ impl Rig {
 
     /// A rig whose options a test changes.
     pub(crate) async fn with(change: impl FnOnce(&mut Options, &mut Config)) -> Rig {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        Rig::at(folder, TestClock::at(NOON), change).await
+    }
+
+    /// The service ended and begun anew: another engine over the same file.
+    pub(crate) async fn restarted(mut self) -> Rig {
+        self.stop().await.expect("joined").expect("a clean end");
+        let Rig { folder, clock, engine, .. } = self;
+        drop(engine);
+        Rig::at(folder, clock, |_, _| {}).await
+    }
+
+    /// A service over whatever the folder holds.
+    pub(crate) async fn at(
+        folder: Arc<TempDir>,
+        clock: Arc<TestClock>,
+        change: impl FnOnce(&mut Options, &mut Config),
+    ) -> Rig {
         let path = folder.path().join("ledger.db");
-        let clock = Arc::new(TestClock(AtomicI64::new(NOON)));
-        let mut options =
-            Options { clock: Arc::clone(&clock) as Arc<dyn Clock>, busy_wait: Duration::from_secs(5), ..Options::default() };
+        let mut options = Options {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            busy_wait: Duration::from_secs(5),
+            ..Options::default()
+        };
         let mut config = Config { address: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         change(&mut options, &mut config);
         let catalogue = catalogue();
         let ledger =
             Ledger::open_or_create(&path, Arc::clone(&catalogue.vocabulary), options).expect("a ledger");
-        let engine_options = EngineOptions { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..EngineOptions::default() };
+        let engine_options =
+            EngineOptions { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..EngineOptions::default() };
         let engine = Engine::open(catalogue, ledger, engine_options).expect("an engine");
         let tls = config.tls.is_some();
         let bound = bind(config, Arc::clone(&engine)).expect("a free port");
@@ -98,8 +134,9 @@ impl Rig {
             let _ = stopped.await;
         }));
         let endpoint = Channel::from_shared(address.clone()).expect("an address");
-        let channel = if tls { endpoint.connect_lazy() } else { endpoint.connect().await.expect("a connection") };
-        Rig { channel, address, engine, clock, path, stop: Some(stop), served: Some(served), _folder: folder }
+        let channel =
+            if tls { endpoint.connect_lazy() } else { endpoint.connect().await.expect("a connection") };
+        Rig { channel, address, engine, clock, path, stop: Some(stop), served: Some(served), folder }
     }
 
     pub(crate) fn scoring(&self) -> ScoringServiceClient<Channel> {
@@ -125,18 +162,37 @@ impl Rig {
     }
 
     /// Submits in one message.
-    pub(crate) async fn submit(&self, id: &str, facts: Vec<v1::FactInput>) -> Result<v1::SubmitFactsResponse, Status> {
-        let message =
-            v1::SubmitFactsRequest { request_id: id.to_owned(), source: "test".to_owned(), facts, deliveries: vec![] };
+    pub(crate) async fn submit(
+        &self,
+        id: &str,
+        facts: Vec<v1::FactInput>,
+    ) -> Result<v1::SubmitFactsResponse, Status> {
+        let message = v1::SubmitFactsRequest {
+            request_id: id.to_owned(),
+            source: "test".to_owned(),
+            facts,
+            deliveries: vec![],
+        };
         let answer = self.ledger().submit_facts(tokio_stream::once(message)).await?;
         Ok(answer.into_inner())
     }
 
-    /// Registers an enterprise, and says that all registers it needs are delivered nationally through today.
+    /// Registers enterprises, and says that all registers they need are delivered nationally through today.
     pub(crate) async fn registered(&self, codes: &[Uscc]) {
         let facts = codes.iter().map(|code| registration(*code, "甲公司", "330106", "C1411")).collect();
         self.submit("registered", facts).await.expect("registrations");
-        let registers = ["registration", "administrative-penalties", "abnormal-operation", "serious-dishonesty", "relations"];
+        self.delivered().await;
+    }
+
+    /// Says that the registers the test standards read are delivered nationally through today.
+    pub(crate) async fn delivered(&self) {
+        let registers = [
+            "registration",
+            "administrative-penalties",
+            "abnormal-operation",
+            "serious-dishonesty",
+            "relations",
+        ];
         let deliveries = registers
             .iter()
             .map(|register| v1::DeliveryInput {
@@ -178,7 +234,8 @@ pub(crate) fn code(n: u32) -> Uscc {
 }
 
 pub(crate) fn fact(kind: &str, fields: &[(&str, &str)]) -> v1::FactInput {
-    let field = |(id, value): &(&str, &str)| v1::FieldInput { id: (*id).to_owned(), value: (*value).to_owned() };
+    let field =
+        |(id, value): &(&str, &str)| v1::FieldInput { id: (*id).to_owned(), value: (*value).to_owned() };
     v1::FactInput { code: kind.to_owned(), fields: fields.iter().map(field).collect() }
 }
 
@@ -227,13 +284,28 @@ pub(crate) fn repair(code: Uscc, number: &str, on: &str) -> v1::FactInput {
 
 /// Checks code and reason of a refusal; gives its details.
 #[track_caller]
-pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, reason: &str) -> (String, ErrorDetails) {
+pub(crate) fn refusal<T: std::fmt::Debug>(
+    answer: Result<T, Status>,
+    code: Code,
+    reason: &str,
+) -> (String, ErrorDetails) {
     let status = answer.expect_err("a refusal");
     assert_eq!(status.code(), code, "{status:?}");
     let details = status.get_error_details();
     let info = details.error_info().expect("an ErrorInfo");
     assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, "hengxin"), "{status:?}");
     (status.message().to_owned(), details)
+}
+
+/// The one violation a refused request is told of.
+#[track_caller]
+pub(crate) fn violation<T: std::fmt::Debug>(answer: Result<T, Status>, field: &str) -> String {
+    let (_, details) = refusal(answer, Code::InvalidArgument, "INVALID_REQUEST");
+    let mut found = violations(&details);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (named, description) = found.remove(0);
+    assert_eq!(named, field, "{description}");
+    description
 }
 
 /// Fields and descriptions of a BadRequest.
