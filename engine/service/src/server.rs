@@ -13,7 +13,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::engine::Engine;
-use crate::grpc::{DeadlineLayer, ObserveLayer, SERVICES, routes};
+use crate::grpc::{DeadlineLayer, Load, ObserveLayer, RefusalLayer, SERVICES, routes};
 
 /// How often the ledger is asked what other processes wrote.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -25,6 +25,8 @@ pub struct Config {
     pub address: SocketAddr,
     /// Encryption; `None` for plain text, which suits only loopback.
     pub tls: Option<Tls>,
+    /// How much is taken on at once.
+    pub load: Load,
     /// Whether clients may ask which services there are.
     pub reflection: bool,
     /// How long a shutdown waits for requests under way.
@@ -38,6 +40,7 @@ impl Default for Config {
         Config {
             address: SocketAddr::from(([127, 0, 0, 1], 50_051)),
             tls: None,
+            load: Load::default(),
             reflection: true,
             drain: Duration::from_secs(20),
             notice: Duration::ZERO,
@@ -158,9 +161,9 @@ impl Bound {
                 source,
             })?;
         }
-        let (health, health_service) = tonic_health::server::health_reporter();
+        let (mut health, health_service) = tonic_health::server::health_reporter();
         set_all(&health, ServingStatus::Serving).await;
-        let mut services = routes(Arc::clone(&engine)).add_service(health_service);
+        let mut services = routes(Arc::clone(&engine), config.load).add_service(health_service);
         if config.reflection {
             services = services.add_service(
                 tonic_reflection::server::Builder::configure()
@@ -172,6 +175,7 @@ impl Bound {
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = server
             .layer(ObserveLayer)
+            .layer(RefusalLayer)
             .layer(DeadlineLayer)
             .add_routes(services)
             .serve_with_incoming_shutdown(incoming, async {
@@ -195,6 +199,10 @@ impl Bound {
                 match early {
                     Ok(result) => result,
                     Err(_) => {
+                        // Who watches health would keep the connection open for ever.
+                        for service in SERVICES.iter().chain(&[""]) {
+                            health.clear_service_status(service).await;
+                        }
                         // The server may have ended by itself meanwhile; then nobody listens.
                         let _ = stop.send(());
                         match tokio::time::timeout(config.drain, &mut serving).await {

@@ -23,7 +23,24 @@ const STREAMS: [&str; 2] =
 
 /// When a request ends; handlers of streams look at it between messages.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Instant);
+pub struct Deadline {
+    /// The moment.
+    pub at: Instant,
+    /// How long that was from the beginning.
+    pub allowed: Duration,
+}
+
+impl Deadline {
+    /// That of a request.
+    pub fn of(extensions: &http::Extensions) -> Deadline {
+        extensions.get().copied().unwrap_or_else(|| Deadline::after(STREAM_LONGEST))
+    }
+
+    fn after(allowed: Duration) -> Deadline {
+        // Instants past the range of the clock cannot happen with a cap of minutes.
+        Deadline { at: Instant::now() + allowed, allowed }
+    }
+}
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,11 +94,12 @@ where
             }
         };
         let allowed = asked.min(longest);
-        // Instants past the range of the clock cannot happen with a cap of minutes.
-        request.extensions_mut().insert(Deadline(Instant::now() + allowed));
+        let deadline = Deadline::after(allowed);
+        request.extensions_mut().insert(deadline);
         let answer = self.inner.call(request);
         Box::pin(async move {
-            match tokio::time::timeout(allowed, answer).await {
+            // Counted from above, not from here: the transport's clock runs already.
+            match tokio::time::timeout_at(deadline.at.into(), answer).await {
                 Ok(answer) => answer,
                 Err(_) => Ok(exceeded(allowed).into_http()),
             }

@@ -6,6 +6,7 @@ mod gate;
 mod ledger;
 mod observe;
 mod parse;
+mod refusal;
 mod scoring;
 mod standard;
 mod status;
@@ -25,12 +26,14 @@ use tonic::service::Routes;
 
 pub(crate) use deadline::DeadlineLayer;
 pub(crate) use observe::ObserveLayer;
+pub(crate) use refusal::RefusalLayer;
 
 use crate::engine::Engine;
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::View;
 use crate::use_case::tier;
 use gate::Gate;
+pub use gate::Load;
 
 /// Largest message in and out, in bytes.
 pub(crate) const MESSAGE_MAX: usize = 4 << 20;
@@ -44,8 +47,8 @@ pub(crate) const SERVICES: [&str; 4] = [
 ];
 
 /// All services over an engine.
-pub(crate) fn routes(engine: Arc<Engine>) -> Routes {
-    let gate = Gate::new(engine);
+pub(crate) fn routes(engine: Arc<Engine>, load: Load) -> Routes {
+    let gate = Gate::new(engine, load);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
             $server::new($service)

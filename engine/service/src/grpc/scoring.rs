@@ -2,13 +2,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::FactId;
 use hengxin_proto::v1;
 use hengxin_proto::v1::batch_evaluate_response::Result as BatchResult;
 use hengxin_proto::v1::scoring_service_server::ScoringService;
+use hengxin_store::Job;
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -17,9 +18,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::convert::evaluation::evaluation;
 use super::convert::{item_error, timestamp};
-use super::deadline::{Deadline, STREAM_LONGEST, exceeded};
+use super::deadline::{Deadline, exceeded};
 use super::gate::Gate;
 use super::parse::{self, Future, Reader, StandardName};
+use super::refusal::worded;
 use super::status::status;
 use super::{decode, request_key};
 use crate::engine::{Engine, Wanted};
@@ -27,11 +29,13 @@ use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::{self, Question, View};
 use crate::use_case::simulate::{self, ADDED_MAX, REMOVED_MAX};
+use crate::use_case::stored;
 use crate::use_case::submit::Row;
-use crate::use_case::{stored, submit};
 
 /// Most enterprises in one message of a batch.
 const BATCH_MAX: usize = 1000;
+/// How long a client that reads slowly is waited for to tell it how the batch ended.
+const LAST_WORD: Duration = Duration::from_secs(10);
 /// Responses computed ahead of a client that reads slowly.
 const AHEAD: usize = 256;
 
@@ -54,7 +58,13 @@ impl ScoringService for Scoring {
         request: Request<v1::EvaluateRequest>,
     ) -> Result<Response<v1::EvaluateResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| evaluate_one(engine, request)).await.map(Response::new)
+        let bytes = match self.gate.run(move |engine| evaluate_one(engine, request)).await? {
+            Evaluation::Answered(answer) => return Ok(Response::new(*answer)),
+            Evaluation::AnsweredBefore(bytes) => bytes,
+            Evaluation::ToStore(job) => self.gate.write(*job).await?,
+        };
+        let answer = decode(&bytes, "the answer kept for a request");
+        answer.map(Response::new).map_err(|problem| status(&problem))
     }
 
     type BatchEvaluateStream = Pin<Box<dyn Stream<Item = Result<v1::BatchEvaluateResponse, Status>> + Send>>;
@@ -63,20 +73,19 @@ impl ScoringService for Scoring {
         &self,
         request: Request<Streaming<v1::BatchEvaluateRequest>>,
     ) -> Result<Response<Self::BatchEvaluateStream>, Status> {
-        let deadline = request.extensions().get::<Deadline>().map(|deadline| deadline.0);
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + STREAM_LONGEST);
+        let deadline = Deadline::of(request.extensions());
         let messages = request.into_inner();
         let (answers, stream) = mpsc::channel(AHEAD);
         let gate = self.gate.clone();
         tokio::spawn(async move {
             let work = batch(&gate, messages, &answers);
-            let last = match tokio::time::timeout_at(deadline.into(), work).await {
+            let last = match tokio::time::timeout_at(deadline.at.into(), work).await {
                 Ok(Ok(())) => return,
                 Ok(Err(status)) => status,
-                Err(_) => exceeded(STREAM_LONGEST),
+                Err(_) => exceeded(deadline.allowed),
             };
-            // A client that is gone needs no last word.
-            let _ = answers.send(Err(last)).await;
+            // A client that is gone, or reads no further, needs no last word.
+            let _ = tokio::time::timeout(LAST_WORD, answers.send(Err(last))).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
@@ -106,7 +115,14 @@ impl ScoringService for Scoring {
     }
 }
 
-fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<v1::EvaluateResponse> {
+/// What a request to evaluate comes to before anything is written.
+enum Evaluation {
+    Answered(Box<v1::EvaluateResponse>),
+    AnsweredBefore(Vec<u8>),
+    ToStore(Box<Job>),
+}
+
+fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<Evaluation> {
     let mut reader = Reader::new(engine);
     let subject = reader.enterprise("enterprise", &request.enterprise);
     let name = reader.standard_and_edition(&request.standard, &request.edition);
@@ -123,6 +139,13 @@ fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<v1::Eva
     };
     let read = (|| Some((subject?, name?, as_of?, known_at?, view?, store?)))();
     let (subject, name, as_of, known_at, view, store) = reader.finish(read)?;
+    let store = store.map(|id| request_key(id, "hengxin.v1.ScoringService/Evaluate", &request));
+    // A retry is answered as before, also when a day has passed or an edition has ended since.
+    if let Some(key) = &store
+        && let Some(bytes) = engine.snapshot(None)?.answered(key)?
+    {
+        return Ok(Evaluation::AnsweredBefore(bytes));
+    }
     // What is kept can be explained later, however little of it is answered now.
     let told = if store.is_some() { View::Full } else { view };
     let edition = Wanted::of(&name.edition);
@@ -130,18 +153,18 @@ fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<v1::Eva
     let evaluated = evaluate::evaluate(engine, &question)?;
     let vocabulary = engine.ledger().vocabulary();
     let answer = evaluation(vocabulary, &evaluated, view);
-    let Some(id) = store else {
-        return Ok(v1::EvaluateResponse { evaluation: Some(answer), name: String::new() });
+    let Some(key) = store else {
+        let answer = v1::EvaluateResponse { evaluation: Some(answer), name: String::new() };
+        return Ok(Evaluation::Answered(Box::new(answer)));
     };
     let body = match view {
         View::Full => answer.encode_to_vec(),
         View::Basic => evaluation(vocabulary, &evaluated, View::Full).encode_to_vec(),
     };
-    let key = request_key(id, "hengxin.v1.ScoringService/Evaluate", &request);
     let job = stored::job(&evaluated, body, key, move |id| {
         v1::EvaluateResponse { evaluation: Some(answer), name: stored::name(subject, id) }.encode_to_vec()
     });
-    decode(&submit::write(engine, job)?, "the answer kept for a request")
+    Ok(Evaluation::ToStore(Box::new(job)))
 }
 
 /// What the messages of a batch have in common, once the first has come.
@@ -160,7 +183,7 @@ async fn batch(
     let mut settings: Option<Arc<Settings>> = None;
     let mut index = 0u64;
     while let Some(message) = messages.next().await {
-        let message = message?;
+        let message = message.map_err(worded)?;
         let agreed = match (settings.take(), message.settings) {
             (None, Some(asked)) => Arc::new(gate.run(move |engine| read_settings(engine, &asked)).await?),
             (Some(agreed), None) => agreed,

@@ -2,4 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 mod answers;
+mod damage;
+mod hostile;
+mod logs;
+mod pages;
+mod raw;
+mod refusals;
+mod replay;
 mod rig;
+mod standards;
+mod transport;
+mod writes;
