@@ -31,7 +31,7 @@ pub struct Config {
     pub reflection: bool,
     /// How long a shutdown waits for requests under way.
     pub drain: Duration,
-    /// How long health says NOT_SERVING before connections are closed, so that balancers look elsewhere first.
+    /// How long health says `NOT_SERVING` before connections are closed, so that balancers look elsewhere first.
     pub notice: Duration,
 }
 
@@ -141,7 +141,7 @@ impl Bound {
         self.address
     }
 
-    /// Serves until `shutdown` is over. Then health says NOT_SERVING, no further connections are taken, requests
+    /// Serves until `shutdown` is over. Then health says `NOT_SERVING`, no further connections are taken, requests
     /// under way are finished within [`Config::drain`], and queued writes reach the disk.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! Deadlines: what a client gives in `grpc-timeout`, capped, answered as DEADLINE_EXCEEDED.
+//! Deadlines: what a client gives in `grpc-timeout`, capped, answered as `DEADLINE_EXCEEDED`.
 //!
-//! The transport has a time-out of its own that answers CANCELLED, which tells a client that *it* hung up. This layer
+//! The transport has a time-out of its own that answers `CANCELLED`, which tells a client that *it* hung up. This layer
 //! fires first: it looks at the same header, and its clock starts earlier.
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! Reading requests: every field checked, everything wrong reported at once.
+#![expect(clippy::option_option, reason = "outside: whether it could be read; inside: whether it was stated")]
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::industry::IndustryCode;

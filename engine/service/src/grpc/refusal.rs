@@ -1,8 +1,8 @@
 //! What the transport refuses by itself, in the words of this service: with a reason, and the code that says whose
 //! fault it is.
 //!
-//! A message that is too large or cannot be read never reaches a handler; the transport answers OUT_OF_RANGE and
-//! INTERNAL. The first is RESOURCE_EXHAUSTED everywhere else, and the second would call the caller's fault ours.
+//! A message that is too large or cannot be read never reaches a handler; the transport answers `OUT_OF_RANGE`
+//! and `INTERNAL`. The first is `RESOURCE_EXHAUSTED` everywhere else, and the second would call the caller's fault ours.
 
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Context, Poll, Service, http};

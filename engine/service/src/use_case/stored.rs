@@ -1,6 +1,7 @@
 //! Evaluations kept for the record: storing one with its request, reading it back, listing.
 
 use hengxin_core::kernel::Outcome as Result;
+use hengxin_core::number::Points;
 use hengxin_core::uscc::Uscc;
 use hengxin_store::{Command, EvaluationRecord, Job, Outcome, RequestKey, Results, Stored};
 
@@ -31,7 +32,7 @@ pub fn job(
         known_at: evaluated.known_at,
         facts_digest: evaluated.facts_digest,
         outcome: outcome_id(outcome).to_owned(),
-        score: outcome.score().map(|score| score.ten_thousandths()),
+        score: outcome.score().map(Points::ten_thousandths),
         grade: outcome.grade().map(|grade| standard.grades.id(grade).to_owned()),
         horizon: assessed.evaluation.horizon,
         body,

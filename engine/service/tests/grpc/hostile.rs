@@ -50,7 +50,7 @@ fn methods() -> Vec<(&'static str, Vec<u8>)> {
     };
     let mut stored = question(code(1));
     stored.store = true;
-    stored.request_id = "kept".to_owned();
+    "kept".clone_into(&mut stored.request_id);
     vec![
         ("ScoringService/Evaluate", stored.encode_to_vec()),
         (

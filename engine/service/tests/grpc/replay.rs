@@ -69,7 +69,8 @@ fn events() -> Vec<Vec<v1::FactInput>> {
     let mut corrected = penalty(code(1), "罚1号", "2024-01-10");
     corrected.fields.push(v1::FieldInput { id: "severity".to_owned(), value: "serious".to_owned() });
     let mut moved = registration(code(2), "乙新公司", "440300", "F5211");
-    moved.fields.iter_mut().find(|field| field.id == "changed_on").unwrap().value = "2026-02-01".to_owned();
+    let day = moved.fields.iter_mut().find(|field| field.id == "changed_on").unwrap();
+    day.value = String::from("2026-02-01");
     let related = |n: u32, number: &str| {
         let code = code(n);
         fact(
@@ -154,4 +155,20 @@ async fn what_another_process_recorded_is_seen_when_its_moment_is_asked_for() {
     let after = rig.supervision().get_tier(asked(Some(stamp(NOON + 60_500_000)))).await.unwrap().into_inner();
     assert_eq!(after.decision.as_ref().unwrap().known_at, recorded);
     assert_eq!(tier(after), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_runs_back_changes_no_answer() {
+    let rig = begun().await;
+    let last = stamp(rig.engine.watermark().0);
+    let before = answers(&rig, "2026-06-30", Some(last)).await;
+    rig.clock.set(NOON - 3_600_000_000);
+    let events = events();
+    for (n, event) in events.into_iter().enumerate() {
+        let recorded = rig.submit(&format!("event-{n}"), event).await.unwrap().recorded_at.unwrap();
+        assert!((recorded.seconds, recorded.nanos) > (last.seconds, last.nanos));
+        // The moment of an answer is always good for another question.
+        answers(&rig, "2026-06-30", Some(recorded)).await;
+    }
+    assert_eq!(answers(&rig, "2026-06-30", Some(last)).await, before);
 }

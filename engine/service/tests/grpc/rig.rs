@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::Duration;
 
 use hengxin_core::date::Moment;
@@ -55,8 +55,34 @@ impl TestClock {
         self.now.store(moment, Ordering::SeqCst);
     }
 
-    pub(crate) fn hold(&self) -> RwLockWriteGuard<'_, ()> {
-        self.held.write().unwrap_or_else(PoisonError::into_inner)
+    /// Holds the clock until what is given is dropped.
+    pub(crate) fn hold(self: &Arc<TestClock>) -> Held {
+        let clock = Arc::clone(self);
+        let (release, released) = mpsc::channel::<()>();
+        let (hold, held) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let _held = clock.held.write().unwrap_or_else(PoisonError::into_inner);
+            let _ = hold.send(());
+            // Until the other end is gone.
+            let _ = released.recv();
+        });
+        held.recv().expect("the clock is held");
+        Held { release: Some(release), thread: Some(thread) }
+    }
+}
+
+/// A held clock. Its thread has the lock, so that this can be kept while a test waits.
+pub(crate) struct Held {
+    release: Option<mpsc::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -308,7 +334,7 @@ pub(crate) fn violation<T: std::fmt::Debug>(answer: Result<T, Status>, field: &s
     description
 }
 
-/// Fields and descriptions of a BadRequest.
+/// Fields and descriptions of a `BadRequest`.
 pub(crate) fn violations(details: &ErrorDetails) -> Vec<(String, String)> {
     let found = details.bad_request().map(|b| b.field_violations.clone()).unwrap_or_default();
     found.into_iter().map(|v| (v.field, v.description)).collect()
