@@ -262,6 +262,14 @@ impl Engine {
         Ok(())
     }
 
+    /// The id of the last tier decision on record, whoever recorded it; 0 when there is none.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn last_tier(&self) -> Answer<u64> {
+        Ok(self.ledger.snapshot(None)?.last_tier()?)
+    }
+
     /// A view of the ledger as known at `known_at`, or at the watermark.
     ///
     /// # Errors

@@ -34,6 +34,8 @@ pub enum Listing {
     Tiers = 4,
     /// Editions of standards.
     Standards = 5,
+    /// Changes of tiers.
+    Changes = 6,
 }
 
 /// Everything that decides which rows a listing shows, as text; the order of parts matters.

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::engine::Engine;
-use crate::grpc::{DeadlineLayer, Load, ObserveLayer, RefusalLayer, SERVICES, routes};
+use crate::grpc::{DeadlineLayer, Load, News, ObserveLayer, RefusalLayer, SERVICES, routes};
 
 /// How often the ledger is asked what other processes wrote.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -163,7 +163,9 @@ impl Bound {
         }
         let (mut health, health_service) = tonic_health::server::health_reporter();
         set_all(&health, ServingStatus::Serving).await;
-        let mut services = routes(Arc::clone(&engine), config.load).add_service(health_service);
+        let (news, heard) = watch::channel(News::default());
+        let news = Arc::new(news);
+        let mut services = routes(Arc::clone(&engine), config.load, heard).add_service(health_service);
         if config.reflection {
             services = services.add_service(
                 tonic_reflection::server::Builder::configure()
@@ -183,7 +185,7 @@ impl Bound {
                 let _ = stopped.await;
             });
         tokio::pin!(serving);
-        let looking = tokio::spawn(look_again(Arc::clone(&engine)));
+        let looking = tokio::spawn(look_again(Arc::clone(&engine), Arc::clone(&news)));
         tracing::info!(target: "hengxin::server", %address, tls = config.tls.is_some(), "serving");
         let ended = tokio::select! {
             result = &mut serving => Some(result),
@@ -199,7 +201,8 @@ impl Bound {
                 match early {
                     Ok(result) => result,
                     Err(_) => {
-                        // Who watches health would keep the connection open for ever.
+                        // Who watches tiers or health would keep the connection open for ever.
+                        news.send_modify(|news| news.stopping = true);
                         for service in SERVICES.iter().chain(&[""]) {
                             health.clear_service_status(service).await;
                         }
@@ -231,15 +234,25 @@ async fn set_all(health: &HealthReporter, status: ServingStatus) {
     }
 }
 
-async fn look_again(engine: Arc<Engine>) {
+async fn look_again(engine: Arc<Engine>, news: Arc<watch::Sender<News>>) {
     let mut turns = tokio::time::interval(LOOK_AGAIN);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
         let engine = Arc::clone(&engine);
-        let looked = tokio::task::spawn_blocking(move || engine.look_again()).await;
-        if let Ok(Err(problem)) = looked {
-            tracing::warn!(target: "hengxin::ledger", "cannot look for what others wrote: {problem}");
+        let looked = tokio::task::spawn_blocking(move || {
+            engine.look_again()?;
+            engine.last_tier()
+        });
+        match looked.await {
+            Ok(Ok(last)) => {
+                news.send_if_modified(|news| std::mem::replace(&mut news.last_tier, last) != last);
+            }
+            Ok(Err(problem)) => {
+                tracing::warn!(target: "hengxin::ledger", "cannot look for what others wrote: {problem}");
+            }
+            // A panic there is in the log of panics; the next turn tries again.
+            Err(_) => {}
         }
     }
 }

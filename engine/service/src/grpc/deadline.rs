@@ -17,6 +17,14 @@ pub const UNARY_LONGEST: Duration = Duration::from_secs(30);
 /// The same for a stream as a whole.
 pub const STREAM_LONGEST: Duration = Duration::from_secs(300);
 
+/// The same for a watch, which lasts as long as the client likes.
+pub const WATCH_LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// How long a client that reads slowly is waited for to tell it how a stream ended.
+pub const LAST_WORD: Duration = Duration::from_secs(10);
+
+/// Methods that stay open.
+const WATCHES: [&str; 1] = ["/hengxin.v1.SupervisionService/WatchTiers"];
 /// Methods whose request or response is a stream.
 const STREAMS: [&str; 2] =
     ["/hengxin.v1.ScoringService/BatchEvaluate", "/hengxin.v1.LedgerService/SubmitFacts"];
@@ -37,7 +45,7 @@ impl Deadline {
     }
 
     fn after(allowed: Duration) -> Deadline {
-        // Instants past the range of the clock cannot happen with a cap of minutes.
+        // Instants past the range of the clock cannot happen with a cap of a year.
         Deadline { at: Instant::now() + allowed, allowed }
     }
 }
@@ -80,7 +88,11 @@ where
         if !path.starts_with("/hengxin.") {
             return Box::pin(self.inner.call(request));
         }
-        let longest = if STREAMS.contains(&path) { STREAM_LONGEST } else { UNARY_LONGEST };
+        let longest = match path {
+            _ if WATCHES.contains(&path) => WATCH_LONGEST,
+            _ if STREAMS.contains(&path) => STREAM_LONGEST,
+            _ => UNARY_LONGEST,
+        };
         let asked = match request.headers().get("grpc-timeout").map(|value| parse(value.as_bytes())) {
             None => longest,
             Some(Some(asked)) => asked,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hengxin_store::Job;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tonic::Status;
 
 use super::status::status;
@@ -31,10 +31,20 @@ impl Default for Load {
     }
 }
 
+/// What streams that stay open wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Id of the last tier decision on record.
+    pub(crate) last_tier: u64,
+    /// The service shuts down.
+    pub(crate) stopping: bool,
+}
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     engine: Arc<Engine>,
+    news: watch::Receiver<News>,
     turns: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     waiting_max: usize,
@@ -50,15 +60,20 @@ impl Drop for Waiting<'_> {
 }
 
 impl Gate {
-    pub(super) fn new(engine: Arc<Engine>, load: Load) -> Gate {
+    pub(super) fn new(engine: Arc<Engine>, load: Load, news: watch::Receiver<News>) -> Gate {
         let turns = load.at_work.clamp(1, Semaphore::MAX_PERMITS);
         let turns = Arc::new(Semaphore::new(turns));
-        Gate { engine, turns, waiting: Arc::default(), waiting_max: load.waiting }
+        Gate { engine, news, turns, waiting: Arc::default(), waiting_max: load.waiting }
     }
 
     /// The engine, for what does not block.
     pub(super) fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// What streams that stay open wait for.
+    pub(super) fn news(&self) -> watch::Receiver<News> {
+        self.news.clone()
     }
 
     /// Has a write done; the bytes of its answer. A caller that gives up meanwhile does not stop it.

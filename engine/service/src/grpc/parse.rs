@@ -236,9 +236,20 @@ impl<'e> Reader<'e> {
         filter: &Filter,
     ) -> Option<(usize, Option<Position>)> {
         let size = page::size(size).map_err(|description| self.refuse("page_size", description)).ok();
-        let position = self.engine.tokens().open(listing, filter, token);
-        let position = position.map_err(|problem| self.refuse("page_token", problem.to_string())).ok();
+        let position = self.token("page_token", token, listing, filter);
         Some((size?, position?))
+    }
+
+    /// Where to go on; `None` inside for the beginning.
+    pub(super) fn token(
+        &mut self,
+        field: &str,
+        token: &str,
+        listing: Listing,
+        filter: &Filter,
+    ) -> Option<Option<Position>> {
+        let position = self.engine.tokens().open(listing, filter, token);
+        position.map_err(|problem| self.refuse(field, problem.to_string())).ok()
     }
 }
 

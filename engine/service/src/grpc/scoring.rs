@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::FactId;
@@ -18,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::convert::evaluation::evaluation;
 use super::convert::{item_error, timestamp};
-use super::deadline::{Deadline, exceeded};
+use super::deadline::{Deadline, LAST_WORD, exceeded};
 use super::gate::Gate;
 use super::parse::{self, Future, Reader, StandardName};
 use super::refusal::worded;
@@ -34,8 +33,6 @@ use crate::use_case::submit::Row;
 
 /// Most enterprises in one message of a batch.
 const BATCH_MAX: usize = 1000;
-/// How long a client that reads slowly is waited for to tell it how the batch ended.
-const LAST_WORD: Duration = Duration::from_secs(10);
 /// Responses computed ahead of a client that reads slowly.
 const AHEAD: usize = 256;
 

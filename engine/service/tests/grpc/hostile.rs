@@ -80,6 +80,10 @@ fn methods() -> Vec<(&'static str, Vec<u8>)> {
             .encode_to_vec(),
         ),
         ("SupervisionService/GetTier", tier.encode_to_vec()),
+        (
+            "SupervisionService/WatchTiers",
+            v1::WatchTiersRequest { field: FIELD.to_owned(), ..Default::default() }.encode_to_vec(),
+        ),
         ("SupervisionService/BatchGetTiers", tiers.encode_to_vec()),
         (
             "SupervisionService/ListTiers",
@@ -138,6 +142,11 @@ fn methods() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// A watch that is answered stays open; a deadline ends it.
+fn timeout(method: &str) -> Option<&'static str> {
+    method.ends_with("WatchTiers").then_some("30m")
+}
+
 async fn begun() -> Rig {
     let rig = Rig::new().await;
     rig.registered(&[code(1), code(2)]).await;
@@ -152,8 +161,8 @@ async fn random_and_altered_messages_are_answered_with_a_status_of_the_callers_f
     let mut random = Random(seed());
     let methods = methods();
     for (method, sound) in &methods {
-        let reply = raw.send(&format!("/hengxin.v1.{method}"), None, framed(sound)).await;
-        let known = [Code::Ok, Code::NotFound];
+        let reply = raw.send(&format!("/hengxin.v1.{method}"), timeout(method), framed(sound)).await;
+        let known = [Code::Ok, Code::NotFound, Code::DeadlineExceeded];
         assert!(known.contains(&reply.status.code()), "{method}: {reply:?}");
     }
     for turn in 0..4000 {
@@ -174,9 +183,10 @@ async fn random_and_altered_messages_are_answered_with_a_status_of_the_callers_f
                 }
             }
         }
-        let reply = raw.send(&format!("/hengxin.v1.{method}"), None, framed(&message)).await;
+        let reply = raw.send(&format!("/hengxin.v1.{method}"), timeout(method), framed(&message)).await;
         // An altered id or row may be a write of its own, or the id of one that was.
-        if reply.status.code() != Code::AlreadyExists {
+        let watched = timeout(method).is_some() && reply.status.code() == Code::DeadlineExceeded;
+        if !watched && reply.status.code() != Code::AlreadyExists {
             sane(&reply, &format!("turn {turn}, {method} {message:02x?}"));
         }
     }
@@ -188,10 +198,11 @@ async fn broken_frames_end_their_own_call_and_no_other() {
     let rig = begun().await;
     let raw = Raw::connect(&rig.address).await;
     let mut random = Random(seed());
+    let methods = methods();
     for turn in 0..500 {
         let body = random.bytes(60);
-        let (method, _) = &methods()[random.below(16)];
-        let reply = raw.send(&format!("/hengxin.v1.{method}"), None, body.clone()).await;
+        let (method, _) = &methods[random.below(methods.len())];
+        let reply = raw.send(&format!("/hengxin.v1.{method}"), timeout(method), body.clone()).await;
         assert!(
             !matches!(reply.status.code(), Code::Unknown | Code::DataLoss),
             "turn {turn}, {method} {body:02x?}: {reply:?}"

@@ -12,4 +12,5 @@ mod replay;
 mod rig;
 mod standards;
 mod transport;
+mod watch;
 mod writes;
