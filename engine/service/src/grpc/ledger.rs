@@ -16,7 +16,7 @@ use super::convert::{date, timestamp};
 use super::decode;
 use super::gate::Gate;
 use super::parse::{Future, Reader};
-use super::refusal::worded;
+use super::refusal::{fitting, worded};
 use super::scoring::row;
 use super::status::status;
 use crate::engine::Engine;
@@ -62,7 +62,7 @@ impl LedgerService for Ledger {
         let job = self.gate.run(move |engine| submission.job(engine)).await?;
         let bytes = self.gate.write(job).await?;
         let answer = decode(&bytes, "the answer kept for a request");
-        answer.map(Response::new).map_err(|problem| status(&problem))
+        answer.map_err(|problem| status(&problem)).and_then(fitting)
     }
 
     async fn list_facts(
@@ -70,7 +70,7 @@ impl LedgerService for Ledger {
         request: Request<v1::ListFactsRequest>,
     ) -> Result<Response<v1::ListFactsResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| list(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 
     async fn get_enterprise(
@@ -78,7 +78,7 @@ impl LedgerService for Ledger {
         request: Request<v1::GetEnterpriseRequest>,
     ) -> Result<Response<v1::GetEnterpriseResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| get(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| get(engine, &request)).await.and_then(fitting)
     }
 
     async fn search_enterprises(
@@ -86,7 +86,7 @@ impl LedgerService for Ledger {
         request: Request<v1::SearchEnterprisesRequest>,
     ) -> Result<Response<v1::SearchEnterprisesResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| search(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| search(engine, &request)).await.and_then(fitting)
     }
 }
 

@@ -4,13 +4,28 @@
 //! A message that is too large or cannot be read never reaches a handler; the transport answers `OUT_OF_RANGE`
 //! and `INTERNAL`. The first is `RESOURCE_EXHAUSTED` everywhere else, and the second would call the caller's fault ours.
 
+use prost::Message;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Context, Poll, Service, http};
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 use tower::Layer;
 
 use super::MESSAGE_MAX;
 use super::status::refuse;
+
+/// An answer that fits into one message; clients take no larger one.
+pub fn fitting<M: Message>(answer: M) -> Result<Response<M>, Status> {
+    let size = answer.encoded_len();
+    if size <= MESSAGE_MAX { Ok(Response::new(answer)) } else { Err(too_large(size)) }
+}
+
+/// The status of an answer that does not fit.
+pub fn too_large(size: usize) -> Status {
+    let message = format!(
+        "the answer has {size} bytes, a message at most {MESSAGE_MAX}: ask for view BASIC, or for fewer at once"
+    );
+    refuse(Code::ResourceExhausted, "ANSWER_TOO_LARGE", &message)
+}
 
 /// A status of the transport, in our words; one of ours as it is.
 pub fn worded(status: Status) -> Status {

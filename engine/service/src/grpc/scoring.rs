@@ -14,15 +14,16 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
+use tonic_types::StatusExt as _;
 
 use super::convert::evaluation::evaluation;
 use super::convert::{item_error, timestamp};
 use super::deadline::{Deadline, LAST_WORD, exceeded};
 use super::gate::Gate;
 use super::parse::{self, Future, Reader, StandardName};
-use super::refusal::worded;
+use super::refusal::{fitting, too_large, worded};
 use super::status::status;
-use super::{decode, request_key};
+use super::{MESSAGE_MAX, decode, request_key};
 use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
@@ -56,12 +57,12 @@ impl ScoringService for Scoring {
     ) -> Result<Response<v1::EvaluateResponse>, Status> {
         let request = request.into_inner();
         let bytes = match self.gate.run(move |engine| evaluate_one(engine, request)).await? {
-            Evaluation::Answered(answer) => return Ok(Response::new(*answer)),
+            Evaluation::Answered(answer) => return fitting(*answer),
             Evaluation::AnsweredBefore(bytes) => bytes,
             Evaluation::ToStore(job) => self.gate.write(*job).await?,
         };
         let answer = decode(&bytes, "the answer kept for a request");
-        answer.map(Response::new).map_err(|problem| status(&problem))
+        answer.map_err(|problem| status(&problem)).and_then(fitting)
     }
 
     type BatchEvaluateStream = Pin<Box<dyn Stream<Item = Result<v1::BatchEvaluateResponse, Status>> + Send>>;
@@ -92,7 +93,7 @@ impl ScoringService for Scoring {
         request: Request<v1::GetEvaluationRequest>,
     ) -> Result<Response<v1::GetEvaluationResponse>, Status> {
         let name = request.into_inner().name;
-        self.gate.run(move |engine| get(engine, &name)).await.map(Response::new)
+        self.gate.run(move |engine| get(engine, &name)).await.and_then(fitting)
     }
 
     async fn list_evaluations(
@@ -100,7 +101,7 @@ impl ScoringService for Scoring {
         request: Request<v1::ListEvaluationsRequest>,
     ) -> Result<Response<v1::ListEvaluationsResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| list(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 
     async fn simulate_evaluation(
@@ -108,7 +109,7 @@ impl ScoringService for Scoring {
         request: Request<v1::SimulateEvaluationRequest>,
     ) -> Result<Response<v1::SimulateEvaluationResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| simulate_one(engine, request)).await.map(Response::new)
+        self.gate.run(move |engine| simulate_one(engine, request)).await.and_then(fitting)
     }
 }
 
@@ -247,7 +248,7 @@ fn evaluate_many(
             .map_err(|description| Problem::invalid("enterprises", description))
             .and_then(|subject| evaluate::evaluate_in(&snapshot, &prepared, subject, settings.view));
         let result = match result {
-            Ok(evaluated) => BatchResult::Evaluation(evaluation(vocabulary, &evaluated, settings.view)),
+            Ok(evaluated) => fitted(evaluation(vocabulary, &evaluated, settings.view)),
             Err(problem) if problem.of_one_enterprise() => BatchResult::Error(item_error(&problem)),
             // The ledger fails for all of them alike.
             Err(problem) => return Err(problem),
@@ -256,6 +257,21 @@ fn evaluate_many(
         answers.push(v1::BatchEvaluateResponse { index, enterprise, result: Some(result) });
     }
     Ok(answers)
+}
+
+/// An evaluation that fits into one message with room for what stands around it, or why not.
+fn fitted(evaluation: v1::Evaluation) -> BatchResult {
+    let size = evaluation.encoded_len();
+    if size <= MESSAGE_MAX - 1024 {
+        return BatchResult::Evaluation(evaluation);
+    }
+    let status = too_large(size);
+    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    BatchResult::Error(v1::ItemError {
+        code: status.code().into(),
+        reason,
+        message: status.message().to_owned(),
+    })
 }
 
 fn get(engine: &Engine, name: &str) -> Answer<v1::GetEvaluationResponse> {

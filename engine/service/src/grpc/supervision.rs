@@ -18,6 +18,7 @@ use super::convert::{date, item_error, timestamp};
 use super::deadline::{Deadline, LAST_WORD, exceeded};
 use super::gate::{Gate, News};
 use super::parse::{self, Future, Reader};
+use super::refusal::fitting;
 use super::status::{refuse, status};
 use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing};
@@ -55,7 +56,7 @@ impl SupervisionService for Supervision {
         if let Some(answer) = at_hand(self.gate.engine(), &request).map_err(|problem| status(&problem))? {
             return Ok(Response::new(answer));
         }
-        self.gate.run(move |engine| get(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| get(engine, &request)).await.and_then(fitting)
     }
 
     async fn batch_get_tiers(
@@ -63,7 +64,7 @@ impl SupervisionService for Supervision {
         request: Request<v1::BatchGetTiersRequest>,
     ) -> Result<Response<v1::BatchGetTiersResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| batch(engine, request)).await.map(Response::new)
+        self.gate.run(move |engine| batch(engine, request)).await.and_then(fitting)
     }
 
     type WatchTiersStream = Pin<Box<dyn Stream<Item = Result<v1::WatchTiersResponse, Status>> + Send>>;
@@ -97,7 +98,7 @@ impl SupervisionService for Supervision {
         request: Request<v1::ListTiersRequest>,
     ) -> Result<Response<v1::ListTiersResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| list(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 }
 

@@ -8,7 +8,7 @@ use hengxin_store::{Command, EvaluationRecord, Job, Outcome, RequestKey, Results
 use super::evaluate::Evaluated;
 use crate::engine::Engine;
 use crate::hex::unhex;
-use crate::page::{Filter, Listing, Position};
+use crate::page::{self, Filter, Listing, Position};
 use crate::problem::{Answer, Problem};
 
 /// The job that records an evaluation and the answer to its request in one transaction.
@@ -104,6 +104,7 @@ pub fn list(
         // Says which standards there are.
         engine.catalogue().standard(id, engine.today())?;
     }
+    let size = size.min(page::fitting(rows.iter().map(|row| row.record.body.len())));
     let more = rows.len() > size;
     rows.truncate(size);
     let next = match rows.last() {

@@ -3,6 +3,7 @@
 use hengxin_proto::v1;
 use hengxin_proto::v1::batch_evaluate_response::Result as BatchResult;
 use hengxin_proto::v1::batch_tier::Result as TierResult;
+use hengxin_service::engine::Wanted;
 use hengxin_service::record_tiers;
 use tokio_stream::StreamExt as _;
 use tonic::Code;
@@ -427,6 +428,26 @@ async fn a_tier_kept_in_memory_gives_way_to_what_was_recorded_since() {
     rig.submit("list", vec![serious(code(1))]).await.unwrap();
     let tier = rig.supervision().get_tier(asked()).await.unwrap().into_inner().decision.unwrap().tier;
     assert_eq!(tier, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_of_days_gone_by_are_let_go() {
+    let rig = Rig::new().await;
+    rig.registered(&[code(1)]).await;
+    let ask = || v1::GetTierRequest {
+        enterprise: code(1).to_string(),
+        field: FIELD.to_owned(),
+        ..Default::default()
+    };
+    rig.supervision().get_tier(ask()).await.unwrap();
+    let yesterday = {
+        let policy = rig.engine.policy(FIELD, Wanted::InForce, rig.engine.today()).unwrap();
+        assert!(policy.decided(code(1), rig.engine.watermark()).is_some());
+        std::sync::Arc::downgrade(&policy)
+    };
+    rig.clock.advance(std::time::Duration::from_secs(86_400));
+    rig.supervision().get_tier(ask()).await.unwrap();
+    assert!(yesterday.upgrade().is_none(), "a service that runs for months keeps no day but its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

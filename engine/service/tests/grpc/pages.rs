@@ -200,3 +200,34 @@ async fn sizes_of_pages_are_fifty_unless_asked_at_most_a_thousand_and_never_nega
         .await;
     assert_eq!(answer.unwrap_err().code(), Code::InvalidArgument);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_long_rows_ends_before_it_outgrows_a_message() {
+    let rig = Rig::new().await;
+    rig.registered(&[code(1)]).await;
+    let rows = (0..400).map(|n| {
+        let mut row = penalty(code(1), &format!("罚{n}号"), "2026-01-10");
+        row.fields.push(v1::FieldInput { id: "content".to_owned(), value: "长".repeat(4000) });
+        row
+    });
+    let rows: Vec<_> = rows.collect();
+    for (n, part) in rows.chunks(200).enumerate() {
+        rig.submit(&format!("part-{n}"), part.to_vec()).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut pages = 0;
+    let mut token = String::new();
+    loop {
+        let page = rig.ledger().list_facts(facts(1000, &token)).await.unwrap().into_inner();
+        seen.extend(page.facts.into_iter().map(|fact| fact.fact_id));
+        pages += 1;
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    let whole = seen.len();
+    seen.dedup();
+    assert_eq!((whole, seen.len()), (400, 400));
+    assert!((2..10).contains(&pages), "{pages}");
+}

@@ -203,6 +203,38 @@ async fn a_message_of_more_than_four_mebibytes_is_refused_and_one_of_less_is_tak
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_outgrows_a_message_says_what_to_ask_for_instead() {
+    let rig = Rig::new().await;
+    rig.registered(&[code(1)]).await;
+    let rows: Vec<_> = (0..40_000).map(|n| penalty(code(1), &format!("罚{n}号"), "2026-01-10")).collect();
+    let parts = rows.chunks(8000).enumerate().map(|(n, facts)| v1::SubmitFactsRequest {
+        request_id: if n == 0 { "many".to_owned() } else { String::new() },
+        facts: facts.to_vec(),
+        ..Default::default()
+    });
+    let parts: Vec<_> = parts.collect();
+    rig.ledger().submit_facts(tokio_stream::iter(parts)).await.unwrap();
+    let answer = rig.scoring().evaluate(question(code(1))).await;
+    let (message, _) = refusal(answer, Code::ResourceExhausted, "ANSWER_TOO_LARGE");
+    assert!(message.contains("view BASIC"), "{message}");
+    let mut basic = question(code(1));
+    basic.view = v1::EvaluationView::Basic.into();
+    let told = rig.scoring().evaluate(basic).await.unwrap().into_inner().evaluation.unwrap();
+    assert_eq!(told.score.unwrap().decimal, "38");
+    let settings = v1::BatchEvaluateSettings {
+        standard: "public-test".to_owned(),
+        view: v1::EvaluationView::Full.into(),
+        ..Default::default()
+    };
+    let first = v1::BatchEvaluateRequest { settings: Some(settings), enterprises: vec![code(1).to_string()] };
+    let mut answers = rig.scoring().batch_evaluate(tokio_stream::once(first)).await.unwrap().into_inner();
+    let answer = answers.next().await.unwrap().unwrap().result.unwrap();
+    let v1::batch_evaluate_response::Result::Error(error) = answer else { panic!("too large") };
+    assert_eq!((error.code, error.reason.as_str()), (8, "ANSWER_TOO_LARGE"));
+    assert!(answers.next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
     let mut rig = Rig::new().await;
     rig.registered(&[code(1)]).await;
