@@ -81,7 +81,11 @@ fn summary(violations: &[Violation], all: usize) -> String {
     match violations {
         [] => "the request is not valid".to_owned(),
         [one] if all == 1 => format!("{}: {}", one.field, one.description),
-        [first, ..] => format!("{}: {} (and {} more)", first.field, first.description, all.saturating_sub(1)),
+        [first, ..] => {
+            // However long the first is, the number of all is not cut off.
+            let description: String = first.description.chars().take(100).collect();
+            format!("{}: {description} (and {} more)", first.field, all.saturating_sub(1))
+        }
     }
 }
 

@@ -24,22 +24,34 @@ fn lines(evaluation: &v1::Evaluation) -> &[v1::ExplanationLine] {
 
 /// The lines that are no sums add up to the score, and each dimension is the sum of what stands before it.
 #[track_caller]
-fn adds_up(evaluation: &v1::Evaluation) {
+pub(crate) fn adds_up(evaluation: &v1::Evaluation) {
     let lines = lines(evaluation);
     let value = |line: &v1::ExplanationLine| line.points.as_ref().map_or(0, |points| points.ten_thousandths);
     let sums = [v1::LineKind::Dimension, v1::LineKind::Score];
     let summands = lines.iter().filter(|line| !sums.contains(&line.kind()));
     let total: i64 = summands.map(value).sum();
     assert_eq!(Some(total), evaluation.score.as_ref().map(|score| score.ten_thousandths), "{lines:#?}");
-    let mut open = 0;
+    // What stands open at each depth, waiting for its dimension.
+    let mut open = std::collections::BTreeMap::<u32, i64>::new();
     for line in lines.iter().filter(|line| line.depth > 0) {
         if line.kind() == v1::LineKind::Dimension {
-            assert_eq!(value(line), open, "{}", line.id);
-            open = 0;
+            let inner = open.remove(&(line.depth + 1)).unwrap_or_default();
+            let own = open.remove(&(line.depth + 1000)).unwrap_or_default();
+            assert_eq!(value(line), inner + own, "{}", line.id);
+            *open.entry(line.depth).or_default() += value(line);
         } else {
-            open += value(line);
+            let member = line.kind() == v1::LineKind::Indicator || is_of_indicator(line, lines);
+            let place = if member { line.depth } else { line.depth + 1000 };
+            *open.entry(place).or_default() += value(line);
         }
     }
+}
+
+/// A clip stands at the depth of its indicator; lines of a dimension stand at the depth of the dimension.
+fn is_of_indicator(line: &v1::ExplanationLine, lines: &[v1::ExplanationLine]) -> bool {
+    let indicator =
+        |other: &v1::ExplanationLine| other.kind() == v1::LineKind::Indicator && other.id == line.id;
+    line.kind() == v1::LineKind::Clip && lines.iter().any(indicator)
 }
 
 fn serious(code: hengxin_core::uscc::Uscc) -> v1::FactInput {

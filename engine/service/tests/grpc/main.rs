@@ -10,6 +10,7 @@ mod raw;
 mod refusals;
 mod replay;
 mod rig;
+mod shipped;
 mod standards;
 mod transport;
 mod watch;

@@ -15,6 +15,8 @@ pub(crate) struct Raw(SendRequest<Bytes>);
 pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     pub(crate) status: Status,
+    /// Size of head and trailers, each field with the 32 bytes HTTP/2 counts for it.
+    pub(crate) headers: usize,
 }
 
 impl Raw {
@@ -51,7 +53,12 @@ impl Raw {
             }
             let trailers = body.trailers().await.unwrap();
             let found = status(&head.headers).or_else(|| status(trailers.as_ref()?));
-            Reply { body: bytes, status: found.unwrap_or_else(|| Status::unknown("no status at all")) }
+            let fields = head.headers.iter().chain(trailers.iter().flatten());
+            Reply {
+                body: bytes,
+                headers: fields.map(|(name, value)| name.as_str().len() + value.len() + 32).sum(),
+                status: found.unwrap_or_else(|| Status::unknown("no status at all")),
+            }
         };
         tokio::time::timeout(Duration::from_secs(20), whole).await.expect("an answer")
     }

@@ -138,6 +138,16 @@ impl Rig {
         clock: Arc<TestClock>,
         change: impl FnOnce(&mut Options, &mut Config),
     ) -> Rig {
+        Rig::over(catalogue(), folder, clock, change).await
+    }
+
+    /// A service over another catalogue.
+    pub(crate) async fn over(
+        catalogue: Arc<Catalogue>,
+        folder: Arc<TempDir>,
+        clock: Arc<TestClock>,
+        change: impl FnOnce(&mut Options, &mut Config),
+    ) -> Rig {
         let path = folder.path().join("ledger.db");
         let mut options = Options {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -146,7 +156,6 @@ impl Rig {
         };
         let mut config = Config { address: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         change(&mut options, &mut config);
-        let catalogue = catalogue();
         let ledger =
             Ledger::open_or_create(&path, Arc::clone(&catalogue.vocabulary), options).expect("a ledger");
         let engine_options =

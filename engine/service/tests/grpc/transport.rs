@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hengxin_proto::v1;
-use hengxin_service::{Load, Tls};
+use hengxin_service::{Config, Load, Tls};
 use prost::Message as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_stream::StreamExt as _;
@@ -151,6 +151,29 @@ async fn with_an_authority_of_clients_only_those_it_signed_are_let_in() {
     assert!(encrypted(&rig, &papers.authority, None).await.is_err());
     let other = tempfile::tempdir().unwrap();
     assert!(encrypted(&rig, &papers.authority, Some(&self::papers(other.path()).client)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn papers_that_cannot_be_used_and_addresses_that_are_taken_are_named() {
+    let rig = Rig::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let sound = papers(folder.path()).tls;
+    let serve = async |address: &str, tls: Option<Tls>| {
+        let config = Config { address: address.parse().unwrap(), tls, ..Config::default() };
+        let served =
+            hengxin_service::serve(config, std::sync::Arc::clone(&rig.engine), std::future::pending());
+        tokio::time::timeout(Duration::from_secs(5), served).await.expect("an end").unwrap_err().to_string()
+    };
+    let missing = Tls { key: folder.path().join("nowhere.key"), ..sound.clone() };
+    let found = serve("127.0.0.1:0", Some(missing)).await;
+    assert!(found.contains("cannot read") && found.contains("nowhere.key"), "{found}");
+    let wrong = folder.path().join("wrong.pem");
+    std::fs::write(&wrong, "no certificate").unwrap();
+    let found = serve("127.0.0.1:0", Some(Tls { certificate: wrong, ..sound.clone() })).await;
+    assert!(found.contains("wrong.pem") && found.contains("cannot be used"), "{found}");
+    let taken = rig.address.strip_prefix("http://").unwrap();
+    let found = serve(taken, None).await;
+    assert!(found.starts_with(&format!("cannot listen on {taken}")), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

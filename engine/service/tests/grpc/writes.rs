@@ -278,3 +278,74 @@ async fn a_submission_holds_facts_or_deliveries_and_at_least_one() {
     let fields: Vec<_> = violations(&details).into_iter().map(|(field, _)| field).collect();
     assert_eq!(fields, ["deliveries[1].register", "deliveries[1].region", "deliveries[1].through"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_repeated_and_in_any_order_come_to_the_same_result() {
+    let requests = [
+        ("a", vec![penalty(code(1), "罚1号", "2026-01-10")]),
+        ("b", vec![penalty(code(1), "罚2号", "2025-12-01"), penalty(code(1), "罚3号", "2026-02-01")]),
+        (
+            "c",
+            vec![penalty(code(1), "罚3号", "2026-02-01"), crate::rig::repair(code(1), "罚3号", "2026-03-01")],
+        ),
+    ];
+    for order in ["abc", "acb", "bac", "bca", "cab", "cba", "aabbcc", "abcabc", "cbabc"] {
+        let rig = Rig::new().await;
+        rig.registered(&[code(1)]).await;
+        let mut first = std::collections::BTreeMap::new();
+        for id in order.chars() {
+            let (id, rows) = requests.iter().find(|(known, _)| known.starts_with(id)).unwrap();
+            let answer = rig.submit(id, rows.clone()).await.unwrap();
+            assert_eq!(*first.entry(id).or_insert(answer), answer, "{order}");
+        }
+        // Two of three penalties count.
+        assert_eq!(rig.evaluated(code(1)).await.score.unwrap().decimal, "73", "{order}");
+        assert_eq!(count(&rig).await.0, 1 + 4, "{order}");
+        assert_eq!(first.values().map(|answer| answer.accepted).sum::<u64>(), 4, "{order}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_that_comes_before_its_record_is_kept_aside_and_taken_when_sent_anew() {
+    let rig = Rig::new().await;
+    rig.registered(&[code(1)]).await;
+    let mark = || vec![crate::rig::repair(code(1), "罚1号", "2026-03-01")];
+    let early = rig.submit("early", mark()).await.unwrap();
+    assert_eq!((early.accepted, early.quarantined), (0, 1));
+    rig.submit("record", vec![penalty(code(1), "罚1号", "2026-01-10")]).await.unwrap();
+    assert_eq!(rig.submit("early", mark()).await.unwrap(), early);
+    assert_eq!(rig.evaluated(code(1)).await.score.unwrap().decimal, "85.5");
+    assert_eq!(rig.submit("anew", mark()).await.unwrap().accepted, 1);
+    assert_eq!(rig.evaluated(code(1)).await.score.unwrap().decimal, "88");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submission_cut_off_between_its_messages_leaves_nothing() {
+    let rig = Rig::new().await;
+    rig.registered(&[code(1)]).await;
+    let before = count(&rig).await;
+    let message = |id: &str, number: &str| v1::SubmitFactsRequest {
+        request_id: id.to_owned(),
+        facts: vec![penalty(code(1), number, "2026-01-10")],
+        ..Default::default()
+    };
+    let (messages, stream) = tokio::sync::mpsc::channel(4);
+    messages.send(message("cut", "罚1号")).await.unwrap();
+    let mut ledger = rig.ledger();
+    let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
+    let sending = tokio::spawn(async move { ledger.submit_facts(stream).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    sending.abort();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(count(&rig).await, before);
+    // A later message that is wrong takes the earlier ones with it.
+    let mut wrong = message("", "罚2号");
+    wrong.facts[0].code = "flood".to_owned();
+    let parts = tokio_stream::iter([message("wrong", "罚1号"), wrong]);
+    crate::rig::violation(rig.ledger().submit_facts(parts).await, "facts[1].code");
+    let other = tokio_stream::iter([message("one", "罚1号"), message("two", "罚2号")]);
+    crate::rig::violation(rig.ledger().submit_facts(other).await, "request_id");
+    assert_eq!(count(&rig).await, before);
+    let parts = tokio_stream::iter([message("cut", "罚1号"), message("", "罚2号")]);
+    assert_eq!(rig.ledger().submit_facts(parts).await.unwrap().into_inner().accepted, 2);
+}
