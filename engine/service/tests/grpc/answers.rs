@@ -209,6 +209,29 @@ async fn a_batch_answers_in_the_order_asked_and_an_unknown_enterprise_does_not_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_rests_on_one_position_of_the_ledger_while_others_write() {
+    let rig = Rig::new().await;
+    rig.registered(&[code(1)]).await;
+    let (messages, stream) = tokio::sync::mpsc::channel(4);
+    let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
+    let settings = v1::BatchEvaluateSettings { standard: "public-test".to_owned(), ..Default::default() };
+    let message = |settings| v1::BatchEvaluateRequest { settings, enterprises: vec![code(1).to_string()] };
+    messages.send(message(Some(settings))).await.unwrap();
+    let mut answers = rig.scoring().batch_evaluate(stream).await.unwrap().into_inner();
+    let first = answers.next().await.unwrap().unwrap();
+    for n in 0..3 {
+        rig.submit(&format!("meanwhile-{n}"), vec![penalty(code(1), &format!("罚{n}号"), "2026-01-10")])
+            .await
+            .unwrap();
+        messages.send(message(None)).await.unwrap();
+        assert_eq!(answers.next().await.unwrap().unwrap().result, first.result);
+    }
+    drop(messages);
+    assert!(answers.next().await.is_none());
+    assert_ne!(rig.evaluated(code(1)).await.score.unwrap().decimal, "88");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_needs_its_settings_first_and_once() {
     let rig = Rig::new().await;
     rig.registered(&[code(1)]).await;
@@ -267,9 +290,18 @@ async fn a_stored_evaluation_is_read_back_as_it_was_answered_and_listed_newest_f
     assert_eq!(shown, [(names[1].clone(), "85.5".to_owned()), (names[0].clone(), "88".to_owned())]);
     assert!(listed.evaluations.iter().all(|e| e.evaluation.as_ref().unwrap().explanation.is_none()));
     assert_eq!(listed.next_page_token, "");
-    // Another enterprise has none, and a name holds for its own enterprise only.
+    // Whatever view was answered, the full one is kept.
+    let mut asked = question(code(2));
+    asked.view = v1::EvaluationView::Basic.into();
+    asked.store = true;
+    asked.request_id = "basic".to_owned();
+    let basic = rig.scoring().evaluate(asked).await.unwrap().into_inner();
+    assert!(basic.evaluation.unwrap().explanation.is_none());
+    let found = rig.scoring().get_evaluation(v1::GetEvaluationRequest { name: basic.name }).await.unwrap();
+    adds_up(&found.into_inner().evaluation.unwrap());
+    // Another enterprise has its own, and a name holds for its own enterprise only.
     let asked = v1::ListEvaluationsRequest { parent: code(2).to_string(), ..Default::default() };
-    assert!(rig.scoring().list_evaluations(asked).await.unwrap().into_inner().evaluations.is_empty());
+    assert_eq!(rig.scoring().list_evaluations(asked).await.unwrap().into_inner().evaluations.len(), 1);
     let name = names[0].replace(code(1).as_str(), code(2).as_str());
     let answer = rig.scoring().get_evaluation(v1::GetEvaluationRequest { name }).await;
     refusal(answer, Code::NotFound, "EVALUATION_NOT_FOUND");

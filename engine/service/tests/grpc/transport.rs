@@ -282,6 +282,21 @@ async fn a_shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_does_not_wait_for_ever() {
+    let mut rig = Rig::with(|_, config| config.drain = Duration::from_millis(300)).await;
+    rig.registered(&[code(1)]).await;
+    let held = rig.clock.hold();
+    let mut scoring = rig.scoring();
+    let hanging = tokio::spawn(async move { scoring.evaluate(question(code(1))).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let begun = Instant::now();
+    tokio::time::timeout(Duration::from_secs(5), rig.stop()).await.expect("an end").unwrap().unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+    drop(held);
+    hanging.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_taken_on_is_refused_at_once_with_a_time_to_retry() {
     let rig = Rig::with(|_, config| config.load = Load { at_work: 1, waiting: 2 }).await;
     rig.registered(&[code(1)]).await;
