@@ -144,7 +144,7 @@ fn methods() -> Vec<(&'static str, Vec<u8>)> {
 
 /// A watch that is answered stays open; a deadline ends it.
 fn timeout(method: &str) -> Option<&'static str> {
-    method.ends_with("WatchTiers").then_some("30m")
+    method.ends_with("WatchTiers").then_some("3m")
 }
 
 async fn begun() -> Rig {

@@ -13,7 +13,7 @@ use hengxin_proto::v1;
 use super::{date, enterprise, figure_status, optional_date, points, source, timestamp};
 use crate::engine::Prepared;
 use crate::hex::hex;
-use crate::story::{self, Kind, Line, Piece, Reason};
+use crate::story::{self, Kind, Line, Piece, Places, Reason};
 use crate::use_case::evaluate::{Assessed, Evaluated, Story, View};
 
 /// An evaluation in a view: FULL needs that its story was told.
@@ -43,7 +43,10 @@ pub(in crate::grpc) fn result(
     let standard: &Standard = &assessed.prepared.standard;
     let told = match view {
         View::Basic => None,
-        View::Full => assessed.story.as_deref().map(|story| Told { vocabulary, subject, assessed, story }),
+        View::Full => assessed.story.as_deref().map(|story| {
+            let places = Places::of(&story.dossier.file);
+            Told { vocabulary, subject, assessed, story, places }
+        }),
     };
     let evaluation = &assessed.evaluation;
     let (outcome, before) = match evaluation.outcome {
@@ -157,6 +160,7 @@ struct Told<'a> {
     subject: Uscc,
     assessed: &'a Assessed,
     story: &'a Story,
+    places: Places<'a>,
 }
 
 impl Told<'_> {
@@ -165,7 +169,7 @@ impl Told<'_> {
     }
 
     fn finding(&self, place: usize) -> Vec<v1::Evidence> {
-        let pieces = story::finding_evidence(&self.story.explanation, place, &self.story.dossier.file);
+        let pieces = story::finding_evidence(&self.story.explanation, place, &self.places);
         pieces.iter().map(|piece| self.evidence(piece)).collect()
     }
 
@@ -204,7 +208,7 @@ impl Told<'_> {
             &self.assessed.prepared.outline,
             &self.assessed.evaluation,
             &self.story.explanation,
-            &self.story.dossier.file,
+            &self.places,
         );
         v1::Explanation { lines: lines.iter().map(|line| self.line(line)).collect() }
     }
