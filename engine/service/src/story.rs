@@ -130,15 +130,13 @@ pub const fn standing_id(standing: Standing) -> &'static str {
 }
 
 /// Where each fact stands in its file: evidence names facts by id, and a file may hold tens of thousands.
-#[derive(Clone, Debug)]
-pub struct Places<'f> {
+struct Places<'f> {
     file: &'f OwnedFile,
     by_id: Vec<(FactId, usize)>,
 }
 
 impl<'f> Places<'f> {
-    /// Of a file.
-    pub fn of(file: &'f OwnedFile) -> Places<'f> {
+    fn of(file: &'f OwnedFile) -> Places<'f> {
         let ids = file.columns.as_facts().id.iter().copied();
         let mut by_id: Vec<(FactId, usize)> = ids.zip(0..).collect();
         by_id.sort_unstable();
@@ -160,9 +158,9 @@ pub fn lines(
     outline: &Outline,
     evaluation: &Evaluation,
     explanation: &Explanation,
-    places: &Places<'_>,
+    file: &OwnedFile,
 ) -> Vec<Line> {
-    let mut writer = Writer { standard, explanation, places, lines: Vec::new() };
+    let mut writer = Writer { standard, explanation, places: Places::of(file), lines: Vec::new() };
     writer.adjusted(Adjustment::Base, Kind::Base, None, 0);
     for branch in &outline.0 {
         writer.branch(branch, 1);
@@ -190,7 +188,8 @@ pub fn reasons(standard: &Standard, evaluation: &Evaluation, explanation: &Expla
 }
 
 /// The facts a finding looked at.
-pub fn finding_evidence(explanation: &Explanation, finding: usize, places: &Places<'_>) -> Vec<Piece> {
+pub fn finding_evidence(explanation: &Explanation, finding: usize, file: &OwnedFile) -> Vec<Piece> {
+    let places = Places::of(file);
     let facts = explanation.findings.get(finding).map(Vec::as_slice).unwrap_or_default();
     facts.iter().filter_map(|fact| places.piece(*fact, None, Standing::Counts)).collect()
 }
@@ -198,7 +197,7 @@ pub fn finding_evidence(explanation: &Explanation, finding: usize, places: &Plac
 struct Writer<'a> {
     standard: &'a Standard,
     explanation: &'a Explanation,
-    places: &'a Places<'a>,
+    places: Places<'a>,
     lines: Vec<Line>,
 }
 

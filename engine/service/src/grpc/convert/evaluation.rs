@@ -13,7 +13,7 @@ use hengxin_proto::v1;
 use super::{date, enterprise, figure_status, optional_date, points, source, timestamp};
 use crate::engine::Prepared;
 use crate::hex::hex;
-use crate::story::{self, Kind, Line, Piece, Places, Reason};
+use crate::story::{self, Kind, Line, Piece, Reason};
 use crate::use_case::evaluate::{Assessed, Evaluated, Story, View};
 
 /// An evaluation in a view: FULL needs that its story was told.
@@ -43,10 +43,7 @@ pub(in crate::grpc) fn result(
     let standard: &Standard = &assessed.prepared.standard;
     let told = match view {
         View::Basic => None,
-        View::Full => assessed.story.as_deref().map(|story| {
-            let places = Places::of(&story.dossier.file);
-            Told { vocabulary, subject, assessed, story, places }
-        }),
+        View::Full => assessed.story.as_deref().map(|story| Told { vocabulary, subject, assessed, story }),
     };
     let evaluation = &assessed.evaluation;
     let (outcome, before) = match evaluation.outcome {
@@ -160,7 +157,6 @@ struct Told<'a> {
     subject: Uscc,
     assessed: &'a Assessed,
     story: &'a Story,
-    places: Places<'a>,
 }
 
 impl Told<'_> {
@@ -169,7 +165,7 @@ impl Told<'_> {
     }
 
     fn finding(&self, place: usize) -> Vec<v1::Evidence> {
-        let pieces = story::finding_evidence(&self.story.explanation, place, &self.places);
+        let pieces = story::finding_evidence(&self.story.explanation, place, &self.story.dossier.file);
         pieces.iter().map(|piece| self.evidence(piece)).collect()
     }
 
@@ -208,7 +204,7 @@ impl Told<'_> {
             &self.assessed.prepared.outline,
             &self.assessed.evaluation,
             &self.story.explanation,
-            &self.places,
+            &self.story.dossier.file,
         );
         v1::Explanation { lines: lines.iter().map(|line| self.line(line)).collect() }
     }
