@@ -90,6 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         reflection: !arguments.no_reflection,
         drain: Duration::from_secs(arguments.drain),
         notice: Duration::from_secs(arguments.notice),
+        ..Config::default()
     };
     until_stopped(config, engine, |address| println!("serving hengxin.v1 on {address}; Ctrl-C stops"))
 }

@@ -1,7 +1,7 @@
 //! What all use cases share: the catalogue, the ledger, the clock, and what is resolved once per standard and date.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hengxin_core::date::{Date, Moment};
@@ -32,7 +32,8 @@ const DAY_MICROS: i64 = 86_400 * 1_000_000;
 pub struct EngineOptions {
     /// Where "now" and "today" come from. Default the machine's clock.
     pub clock: Arc<dyn Clock>,
-    /// Most tier decisions kept in memory per policy and date, about 0.5 KB each. Default 1,000,000.
+    /// Most tier decisions kept in memory per policy, about 0.5 KB each: so many for today, and as many again for all
+    /// other dates together. Default 1,000,000.
     pub decisions_max: usize,
 }
 
@@ -92,6 +93,12 @@ impl std::fmt::Debug for Prepared {
 }
 
 impl Prepared {
+    /// Buffers of their own for one evaluation. Those that are lent remember what each class of the ledger selects;
+    /// a supposed fact may bring a class under a number the ledger gives to another one later.
+    pub fn with_own_bench<T>(&self, work: impl FnOnce(&mut Workbench) -> T) -> T {
+        work(&mut Workbench::new(Arc::clone(&self.plan)))
+    }
+
     /// Lends the buffers for one evaluation; they never influence a result.
     pub fn with_bench<T>(&self, work: impl FnOnce(&mut Workbench) -> T) -> T {
         let idle = self.benches.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -119,7 +126,8 @@ pub struct PreparedPolicy {
     /// First later date on which another edition of the policy or of its standards begins.
     pub changes: Option<Date>,
     decided: Vec<Mutex<Shard>>,
-    shard_max: usize,
+    /// Decisions kept by each shard; 0 once the policy is forgotten.
+    shard_max: AtomicUsize,
 }
 
 impl std::fmt::Debug for PreparedPolicy {
@@ -148,7 +156,12 @@ impl PreparedPolicy {
     /// Keeps a decision for the next question. Those of an earlier moment make room.
     pub fn keep(&self, decision: &Arc<Decision>) {
         let mut shard = self.shard(decision.subject).lock().unwrap_or_else(PoisonError::into_inner);
-        if shard.known_at != Some(decision.known_at) || shard.decisions.len() >= self.shard_max {
+        // Looked at under the lock, so that nothing is kept after the policy was forgotten.
+        let most = self.shard_max.load(Ordering::Acquire);
+        if most == 0 {
+            return;
+        }
+        if shard.known_at != Some(decision.known_at) || shard.decisions.len() >= most {
             // A replay of the past must not push out the present.
             if shard.known_at > Some(decision.known_at) {
                 return;
@@ -157,6 +170,14 @@ impl PreparedPolicy {
             shard.decisions.clear();
         }
         shard.decisions.insert(decision.subject, Arc::clone(decision));
+    }
+
+    /// Lets go of all decisions. They name their policy and the policy holds them: neither would ever be freed.
+    fn forget(&self) {
+        self.shard_max.store(0, Ordering::Release);
+        for shard in &self.decided {
+            *shard.lock().unwrap_or_else(PoisonError::into_inner) = Shard::default();
+        }
     }
 
     fn shard(&self, subject: Uscc) -> &Mutex<Shard> {
@@ -288,6 +309,14 @@ impl Engine {
         Ok(())
     }
 
+    /// The id of the last tier decision on record, whoever recorded it; 0 when there is none.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn last_tier(&self) -> Answer<u64> {
+        Ok(self.ledger.snapshot(None)?.last_tier()?)
+    }
+
     /// A view of the ledger as known at `known_at`, or at the watermark.
     ///
     /// # Errors
@@ -392,6 +421,8 @@ impl Engine {
             Err(Problem::NoEdition(_)) => Ok(None),
             Err(other) => Err(other),
         };
+        let today = self.today();
+        let share = if as_of == today { self.decisions_max } else { self.decisions_max / PLANS };
         let prepared = Arc::new(PreparedPolicy {
             digest: edition.digest.clone(),
             outline: PolicyOutline::of(&edition.text),
@@ -400,13 +431,21 @@ impl Engine {
             industry: policy.industry.as_deref().map(standard).transpose()?.flatten(),
             changes: self.next_change(&policy, as_of),
             decided: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            shard_max: (self.decisions_max / SHARDS).max(1),
+            shard_max: AtomicUsize::new((share / SHARDS).max(1)),
             policy,
         });
         let mut known = self.policies.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= PLANS {
-            known.clear();
-        }
+        let full = known.len() >= PLANS;
+        known.retain(|date, policies| {
+            // Yesterday was asked about as often as today is now; nobody knows whether it will be again.
+            let stays = *date == as_of || !(full || as_of == today);
+            if !stays {
+                for policy in policies.iter() {
+                    policy.forget();
+                }
+            }
+            stays
+        });
         known.entry(as_of).or_default().push(Arc::clone(&prepared));
         Ok(prepared)
     }

@@ -18,6 +18,6 @@ pub mod story;
 pub mod use_case;
 
 pub use engine::{Engine, EngineOptions};
-pub use grpc::record_tiers;
+pub use grpc::{Load, record_tiers};
 pub use problem::{Answer, Problem};
 pub use server::{Bound, Config, ServeError, Tls, bind, serve};

@@ -21,6 +21,21 @@ const FILTER: usize = 8;
 /// Longer texts are no tokens of ours.
 const LONGEST: usize = 2048;
 
+/// Bytes of a page. Rows past it wait for the next page, however many were asked for: a message holds 4 MiB, and the
+/// estimates of rows are rough.
+pub const GREATEST_BYTES: usize = 2 << 20;
+
+/// How many of `sizes` fit on a page: at least one.
+pub fn fitting(sizes: impl IntoIterator<Item = usize>) -> usize {
+    let mut room = GREATEST_BYTES;
+    let fits = |size: &usize| {
+        let left = room.checked_sub(*size);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    sizes.into_iter().take_while(fits).count().max(1)
+}
+
 /// Which listing a token belongs to. Numbers are part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
@@ -34,6 +49,8 @@ pub enum Listing {
     Tiers = 4,
     /// Editions of standards.
     Standards = 5,
+    /// Changes of tiers.
+    Changes = 6,
 }
 
 /// Everything that decides which rows a listing shows, as text; the order of parts matters.
@@ -211,6 +228,13 @@ mod tests {
         for text in ["x", "AAAA", "====", "信用", &"A".repeat(5000)] {
             assert_eq!(tokens.open(Listing::Facts, &filter, text), Err(TokenError::Foreign), "{text}");
         }
+    }
+
+    #[test]
+    fn a_page_ends_before_it_grows_too_large_and_holds_at_least_one_row() {
+        assert_eq!(fitting([GREATEST_BYTES - 1, 1, 1]), 2);
+        assert_eq!(fitting([GREATEST_BYTES + 1, 1]), 1);
+        assert_eq!(fitting([1; 10]), 10);
     }
 
     #[test]

@@ -60,6 +60,16 @@ impl Problem {
         Problem::Invalid(vec![Violation { field: field.into(), description: description.into() }], 1)
     }
 
+    /// Whether it concerns one enterprise of many, so that a batch goes on. The ledger fails for all of them alike.
+    pub fn of_one_enterprise(&self) -> bool {
+        matches!(
+            self,
+            Problem::Invalid(..)
+                | Problem::UnknownEnterprise { .. }
+                | Problem::Ledger(LedgerError::TooManyRelated { .. })
+        )
+    }
+
     /// Several violations, of which the first are listed.
     pub fn violations(violations: Vec<Violation>) -> Problem {
         let all = violations.len();
@@ -71,7 +81,11 @@ fn summary(violations: &[Violation], all: usize) -> String {
     match violations {
         [] => "the request is not valid".to_owned(),
         [one] if all == 1 => format!("{}: {}", one.field, one.description),
-        [first, ..] => format!("{}: {} (and {} more)", first.field, first.description, all.saturating_sub(1)),
+        [first, ..] => {
+            // However long the first is, the number of all is not cut off.
+            let description: String = first.description.chars().take(100).collect();
+            format!("{}: {description} (and {} more)", first.field, all.saturating_sub(1))
+        }
     }
 }
 

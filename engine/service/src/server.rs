@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::engine::Engine;
-use crate::grpc::{DeadlineLayer, ObserveLayer, SERVICES, routes};
+use crate::grpc::{DeadlineLayer, Load, News, ObserveLayer, RefusalLayer, SERVICES, routes};
 
 /// How often the ledger is asked what other processes wrote.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -25,11 +25,13 @@ pub struct Config {
     pub address: SocketAddr,
     /// Encryption; `None` for plain text, which suits only loopback.
     pub tls: Option<Tls>,
+    /// How much is taken on at once.
+    pub load: Load,
     /// Whether clients may ask which services there are.
     pub reflection: bool,
     /// How long a shutdown waits for requests under way.
     pub drain: Duration,
-    /// How long health says NOT_SERVING before connections are closed, so that balancers look elsewhere first.
+    /// How long health says `NOT_SERVING` before connections are closed, so that balancers look elsewhere first.
     pub notice: Duration,
 }
 
@@ -38,6 +40,7 @@ impl Default for Config {
         Config {
             address: SocketAddr::from(([127, 0, 0, 1], 50_051)),
             tls: None,
+            load: Load::default(),
             reflection: true,
             drain: Duration::from_secs(20),
             notice: Duration::ZERO,
@@ -138,7 +141,7 @@ impl Bound {
         self.address
     }
 
-    /// Serves until `shutdown` is over. Then health says NOT_SERVING, no further connections are taken, requests
+    /// Serves until `shutdown` is over. Then health says `NOT_SERVING`, no further connections are taken, requests
     /// under way are finished within [`Config::drain`], and queued writes reach the disk.
     ///
     /// # Errors
@@ -158,9 +161,11 @@ impl Bound {
                 source,
             })?;
         }
-        let (health, health_service) = tonic_health::server::health_reporter();
+        let (mut health, health_service) = tonic_health::server::health_reporter();
         set_all(&health, ServingStatus::Serving).await;
-        let mut services = routes(Arc::clone(&engine)).add_service(health_service);
+        let (news, heard) = watch::channel(News::default());
+        let news = Arc::new(news);
+        let mut services = routes(Arc::clone(&engine), config.load, heard).add_service(health_service);
         if config.reflection {
             // Both versions: grpcio's own reflection client still asks for the older one.
             services =
@@ -169,6 +174,7 @@ impl Bound {
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = server
             .layer(ObserveLayer)
+            .layer(RefusalLayer)
             .layer(DeadlineLayer)
             .add_routes(services)
             .serve_with_incoming_shutdown(incoming, async {
@@ -176,7 +182,7 @@ impl Bound {
                 let _ = stopped.await;
             });
         tokio::pin!(serving);
-        let looking = tokio::spawn(look_again(Arc::clone(&engine)));
+        let looking = tokio::spawn(look_again(Arc::clone(&engine), Arc::clone(&news)));
         tracing::info!(target: "hengxin::server", %address, tls = config.tls.is_some(), "serving");
         let ended = tokio::select! {
             result = &mut serving => Some(result),
@@ -192,6 +198,11 @@ impl Bound {
                 match early {
                     Ok(result) => result,
                     Err(_) => {
+                        // Who watches tiers or health would keep the connection open for ever.
+                        news.send_modify(|news| news.stopping = true);
+                        for service in SERVICES.iter().chain(&[""]) {
+                            health.clear_service_status(service).await;
+                        }
                         // The server may have ended by itself meanwhile; then nobody listens.
                         let _ = stop.send(());
                         match tokio::time::timeout(config.drain, &mut serving).await {
@@ -226,15 +237,25 @@ async fn set_all(health: &HealthReporter, status: ServingStatus) {
     }
 }
 
-async fn look_again(engine: Arc<Engine>) {
+async fn look_again(engine: Arc<Engine>, news: Arc<watch::Sender<News>>) {
     let mut turns = tokio::time::interval(LOOK_AGAIN);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
         let engine = Arc::clone(&engine);
-        let looked = tokio::task::spawn_blocking(move || engine.look_again()).await;
-        if let Ok(Err(problem)) = looked {
-            tracing::warn!(target: "hengxin::ledger", "cannot look for what others wrote: {problem}");
+        let looked = tokio::task::spawn_blocking(move || {
+            engine.look_again()?;
+            engine.last_tier()
+        });
+        match looked.await {
+            Ok(Ok(last)) => {
+                news.send_if_modified(|news| std::mem::replace(&mut news.last_tier, last) != last);
+            }
+            Ok(Err(problem)) => {
+                tracing::warn!(target: "hengxin::ledger", "cannot look for what others wrote: {problem}");
+            }
+            // A panic there is in the log of panics; the next turn tries again.
+            Err(_) => {}
         }
     }
 }

@@ -129,6 +129,29 @@ pub const fn standing_id(standing: Standing) -> &'static str {
     }
 }
 
+/// Where each fact stands in its file: evidence names facts by id, and a file may hold tens of thousands.
+struct Places<'f> {
+    file: &'f OwnedFile,
+    by_id: Vec<(FactId, usize)>,
+}
+
+impl<'f> Places<'f> {
+    fn of(file: &'f OwnedFile) -> Places<'f> {
+        let ids = file.columns.as_facts().id.iter().copied();
+        let mut by_id: Vec<(FactId, usize)> = ids.zip(0..).collect();
+        by_id.sort_unstable();
+        Places { file, by_id }
+    }
+
+    fn piece(&self, fact: FactId, effect: Option<Points>, standing: Standing) -> Option<Piece> {
+        let found = self.by_id.binary_search_by_key(&fact, |(id, _)| *id).ok()?;
+        let (_, i) = *self.by_id.get(found)?;
+        let facts: Facts<'_> = self.file.columns.as_facts();
+        let class = self.file.classes.class(*facts.class.get(i)?)?;
+        Some(Piece { fact, occurred_on: *facts.occurred_on.get(i)?, code: class.code, effect, standing })
+    }
+}
+
 /// The lines of an evaluation, each dimension after what it is made of.
 pub fn lines(
     standard: &Standard,
@@ -137,7 +160,7 @@ pub fn lines(
     explanation: &Explanation,
     file: &OwnedFile,
 ) -> Vec<Line> {
-    let mut writer = Writer { standard, explanation, file, lines: Vec::new() };
+    let mut writer = Writer { standard, explanation, places: Places::of(file), lines: Vec::new() };
     writer.adjusted(Adjustment::Base, Kind::Base, None, 0);
     for branch in &outline.0 {
         writer.branch(branch, 1);
@@ -166,14 +189,15 @@ pub fn reasons(standard: &Standard, evaluation: &Evaluation, explanation: &Expla
 
 /// The facts a finding looked at.
 pub fn finding_evidence(explanation: &Explanation, finding: usize, file: &OwnedFile) -> Vec<Piece> {
+    let places = Places::of(file);
     let facts = explanation.findings.get(finding).map(Vec::as_slice).unwrap_or_default();
-    facts.iter().filter_map(|fact| piece(file, *fact, None, Standing::Counts)).collect()
+    facts.iter().filter_map(|fact| places.piece(*fact, None, Standing::Counts)).collect()
 }
 
 struct Writer<'a> {
     standard: &'a Standard,
     explanation: &'a Explanation,
-    file: &'a OwnedFile,
+    places: Places<'a>,
     lines: Vec<Line>,
 }
 
@@ -212,7 +236,7 @@ impl Writer<'_> {
             Measured::Unknown(why) => (None, Some(why)),
         };
         let evidence =
-            told.evidence.iter().filter_map(|e| piece(self.file, e.fact, e.effect, e.standing)).collect();
+            told.evidence.iter().filter_map(|e| self.places.piece(e.fact, e.effect, e.standing)).collect();
         self.lines.push(Line {
             id: indicator.id.clone(),
             title: indicator.title.clone(),
@@ -294,11 +318,4 @@ fn display(gives: &Gives, value: i64) -> String {
         }
         Gives::Events => value.to_string(),
     }
-}
-
-fn piece(file: &OwnedFile, fact: FactId, effect: Option<Points>, standing: Standing) -> Option<Piece> {
-    let facts: Facts<'_> = file.columns.as_facts();
-    let i = facts.id.iter().position(|id| *id == fact)?;
-    let class = file.classes.class(*facts.class.get(i)?)?;
-    Some(Piece { fact, occurred_on: *facts.occurred_on.get(i)?, code: class.code, effect, standing })
 }

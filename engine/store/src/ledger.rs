@@ -180,7 +180,7 @@ impl Ledger {
         Arc::clone(&self.shared.dictionary.now().classes)
     }
 
-    /// A view of everything known at `known_at`, or at the last recorded moment when that is earlier or none is
+    /// A view of everything known at the last moment anything was recorded up to `known_at`, or ever when none is
     /// asked for. Later writes do not show in it.
     ///
     /// # Errors

@@ -428,6 +428,21 @@ impl Snapshot {
         Ok(list)
     }
 
+    /// The decision that was the present one when `decision` was recorded; `None` when it is the first of its subject
+    /// and field.
+    ///
+    /// # Errors
+    /// As [`Snapshot::evaluation`].
+    pub fn tier_before(&self, decision: &Stored<TierRecord>) -> Result<Option<Stored<TierRecord>>> {
+        let Some(subject) = self.subject_id(decision.record.subject)? else { return Ok(None) };
+        let mut statement = self.connection().prepare_cached(&format!(
+            "{TIER} WHERE tiers.subject = ?1 AND tiers.field = ?2 AND tiers.id < ?3
+             ORDER BY as_of DESC, known_at DESC, tiers.id DESC LIMIT 1"
+        ))?;
+        let mut rows = statement.query((subject, &decision.record.field, signed(decision.id)))?;
+        rows.next()?.map(read_tier).transpose()
+    }
+
     /// The id of the last decision; 0 when there is none. Where a watcher starts.
     ///
     /// # Errors

@@ -92,16 +92,24 @@ impl Snapshot {
     pub(crate) fn begin(shared: Arc<Shared>, known_at: Option<Moment>) -> Result<Snapshot> {
         let connection = shared.reading()?;
         connection.prepare_cached("BEGIN")?.execute([])?;
-        let watermark: Option<i64> = connection
-            .prepare_cached("SELECT max(recorded_at) FROM batches")?
-            .query_row([], |row| row.get(0))?;
-        let watermark = Moment(watermark.unwrap_or(0));
-        let known_at = known_at.map_or(watermark, |asked| asked.min(watermark));
+        let last = |until: Moment| -> Result<Moment> {
+            let found: Option<i64> = connection
+                .prepare_cached("SELECT max(recorded_at) FROM batches WHERE recorded_at <= ?1")?
+                .query_row([until.0], |row| row.get(0))?;
+            Ok(Moment(found.unwrap_or(0)))
+        };
+        let watermark = last(Moment(i64::MAX))?;
+        // Between two writes nothing changes: all moments in between are the earlier write's. Were they kept apart,
+        // a question asked for a moment after the last write would be answered differently after the next one.
+        let known_at = match known_at {
+            Some(asked) if asked < watermark => last(asked)?,
+            Some(_) | None => watermark,
+        };
         Ok(Snapshot { shared, connection: Some(connection), known_at, watermark })
     }
 
-    /// The moment this view is cut at: at most the one asked for, and never later than the last recorded one.
-    /// Asking again with it gives the same view for ever.
+    /// The moment this view is cut at: that of the last write at or before the one asked for. Asking again with
+    /// either gives the same view for ever.
     pub fn known_at(&self) -> Moment {
         self.known_at
     }

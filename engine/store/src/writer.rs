@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Delivery;
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::recorder::Recorder;
 use crate::results::{Recorded, Results};
+use crate::snapshot::Snapshot;
 use crate::submission::{Batch, Report};
 
 /// Most requests in one transaction.
@@ -215,7 +216,7 @@ fn run(mut recorder: Recorder, queue: &Receiver<(Job, Reply)>) {
 fn handle(recorder: &mut Recorder, job: Job) -> Result<Answer> {
     let Job { request, command, respond } = job;
     if let Some(request) = &request
-        && let Some(bytes) = answered_before(recorder, request)?
+        && let Some(bytes) = answered_before(&recorder.connection, request)?
     {
         return Ok(Answer { bytes, outcome: None });
     }
@@ -240,13 +241,22 @@ fn handle(recorder: &mut Recorder, job: Job) -> Result<Answer> {
     Ok(Answer { bytes, outcome: Some(outcome) })
 }
 
-fn answered_before(recorder: &Recorder, request: &RequestKey) -> Result<Option<Vec<u8>>> {
+impl Snapshot {
+    /// The answer a request was given before; `None` when it was not.
+    ///
+    /// # Errors
+    /// [`Error::RequestReused`], [`Error::RequestForm`], and engine failures.
+    pub fn answered(&self, request: &RequestKey) -> Result<Option<Vec<u8>>> {
+        answered_before(self.connection(), request)
+    }
+}
+
+fn answered_before(connection: &Connection, request: &RequestKey) -> Result<Option<Vec<u8>>> {
     if !(1..=64).contains(&request.id.len()) || !request.id.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Error::RequestForm { found: request.id.chars().take(80).collect() });
     }
-    let mut statement = recorder
-        .connection
-        .prepare_cached("SELECT method, digest, response FROM requests WHERE request_id = ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT method, digest, response FROM requests WHERE request_id = ?1")?;
     let found: Option<(String, [u8; 32], Vec<u8>)> =
         statement.query_row([&request.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     let reused = |what| Error::RequestReused { request_id: request.id.clone(), what };

@@ -1,6 +1,6 @@
-//! Deadlines: what a client gives in `grpc-timeout`, capped, answered as DEADLINE_EXCEEDED.
+//! Deadlines: what a client gives in `grpc-timeout`, capped, answered as `DEADLINE_EXCEEDED`.
 //!
-//! The transport has a time-out of its own that answers CANCELLED, which tells a client that *it* hung up. This layer
+//! The transport has a time-out of its own that answers `CANCELLED`, which tells a client that *it* hung up. This layer
 //! fires first: it looks at the same header, and its clock starts earlier.
 
 use std::time::{Duration, Instant};
@@ -17,13 +17,38 @@ pub const UNARY_LONGEST: Duration = Duration::from_secs(30);
 /// The same for a stream as a whole.
 pub const STREAM_LONGEST: Duration = Duration::from_secs(300);
 
+/// The same for a watch, which lasts as long as the client likes.
+pub const WATCH_LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// How long a client that reads slowly is waited for to tell it how a stream ended.
+pub const LAST_WORD: Duration = Duration::from_secs(10);
+
+/// Methods that stay open.
+const WATCHES: [&str; 1] = ["/hengxin.v1.SupervisionService/WatchTiers"];
 /// Methods whose request or response is a stream.
 const STREAMS: [&str; 2] =
     ["/hengxin.v1.ScoringService/BatchEvaluate", "/hengxin.v1.LedgerService/SubmitFacts"];
 
 /// When a request ends; handlers of streams look at it between messages.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Instant);
+pub struct Deadline {
+    /// The moment.
+    pub at: Instant,
+    /// How long that was from the beginning.
+    pub allowed: Duration,
+}
+
+impl Deadline {
+    /// That of a request.
+    pub fn of(extensions: &http::Extensions) -> Deadline {
+        extensions.get().copied().unwrap_or_else(|| Deadline::after(STREAM_LONGEST))
+    }
+
+    fn after(allowed: Duration) -> Deadline {
+        // Instants past the range of the clock cannot happen with a cap of a year.
+        Deadline { at: Instant::now() + allowed, allowed }
+    }
+}
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,7 +88,11 @@ where
         if !path.starts_with("/hengxin.") {
             return Box::pin(self.inner.call(request));
         }
-        let longest = if STREAMS.contains(&path) { STREAM_LONGEST } else { UNARY_LONGEST };
+        let longest = match path {
+            _ if WATCHES.contains(&path) => WATCH_LONGEST,
+            _ if STREAMS.contains(&path) => STREAM_LONGEST,
+            _ => UNARY_LONGEST,
+        };
         let asked = match request.headers().get("grpc-timeout").map(|value| parse(value.as_bytes())) {
             None => longest,
             Some(Some(asked)) => asked,
@@ -77,11 +106,12 @@ where
             }
         };
         let allowed = asked.min(longest);
-        // Instants past the range of the clock cannot happen with a cap of minutes.
-        request.extensions_mut().insert(Deadline(Instant::now() + allowed));
+        let deadline = Deadline::after(allowed);
+        request.extensions_mut().insert(deadline);
         let answer = self.inner.call(request);
         Box::pin(async move {
-            match tokio::time::timeout(allowed, answer).await {
+            // Counted from above, not from here: the transport's clock runs already.
+            match tokio::time::timeout_at(deadline.at.into(), answer).await {
                 Ok(answer) => answer,
                 Err(_) => Ok(exceeded(allowed).into_http()),
             }

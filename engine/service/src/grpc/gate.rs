@@ -1,26 +1,53 @@
 //! Between async requests and the blocking engine: a limited number at work, a limited number waiting.
+//!
+//! Writes queue up before the one writer instead and take no turn while they wait: when another process holds the
+//! ledger for a long ingest, questions are answered all the same.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use hengxin_store::Job;
+use tokio::sync::{Semaphore, oneshot, watch};
 use tonic::Status;
 
 use super::status::status;
 use crate::engine::Engine;
 use crate::problem::{Answer, Problem};
+use crate::use_case::submit;
 
-/// Requests that read the ledger at once. More would not read faster, and each holds a connection.
-const AT_WORK: usize = 16;
-/// Requests that wait for their turn; more are refused at once instead of late.
-const WAITING: usize = 4096;
+/// How much is taken on at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Requests that read the ledger at once. More than the processors can serve would not read faster, and each holds
+    /// a connection.
+    pub at_work: usize,
+    /// Requests that wait for their turn; more are refused at once instead of late.
+    pub waiting: usize,
+}
+
+impl Default for Load {
+    fn default() -> Load {
+        Load { at_work: 16, waiting: 4096 }
+    }
+}
+
+/// What streams that stay open wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Id of the last tier decision on record.
+    pub(crate) last_tier: u64,
+    /// The service shuts down.
+    pub(crate) stopping: bool,
+}
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     engine: Arc<Engine>,
+    news: watch::Receiver<News>,
     turns: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    waiting_max: usize,
 }
 
 /// Counts a waiting request, also when its caller gives up.
@@ -33,13 +60,34 @@ impl Drop for Waiting<'_> {
 }
 
 impl Gate {
-    pub(super) fn new(engine: Arc<Engine>) -> Gate {
-        Gate { engine, turns: Arc::new(Semaphore::new(AT_WORK)), waiting: Arc::default() }
+    pub(super) fn new(engine: Arc<Engine>, load: Load, news: watch::Receiver<News>) -> Gate {
+        let turns = load.at_work.clamp(1, Semaphore::MAX_PERMITS);
+        let turns = Arc::new(Semaphore::new(turns));
+        Gate { engine, news, turns, waiting: Arc::default(), waiting_max: load.waiting }
     }
 
     /// The engine, for what does not block.
     pub(super) fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// What streams that stay open wait for.
+    pub(super) fn news(&self) -> watch::Receiver<News> {
+        self.news.clone()
+    }
+
+    /// Has a write done; the bytes of its answer. A caller that gives up meanwhile does not stop it.
+    pub(super) async fn write(&self, job: Job) -> Result<Vec<u8>, Status> {
+        let (done, answer) = oneshot::channel();
+        let reply = move |answer| {
+            // Nobody waiting any longer is no failure of the write.
+            let _ = done.send(answer);
+        };
+        let writer = self.engine.writer().map_err(|problem| status(&problem))?;
+        writer.submit(job, reply).map_err(|error| status(&error.into()))?;
+        let answer = answer.await.unwrap_or(Err(hengxin_store::Error::Stopped));
+        let answer = answer.map_err(|error| status(&error.into()))?;
+        self.run(move |engine| submit::note(engine, answer)).await
     }
 
     /// Runs `work` on a thread that may block. A caller that gives up meanwhile does not stop it: a write goes on.
@@ -53,7 +101,7 @@ impl Gate {
             Err(_) => {
                 let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
                 let _counted = Waiting(&self.waiting);
-                if waiting >= WAITING {
+                if waiting >= self.waiting_max {
                     return Err(status(&Problem::Overloaded { waiting }));
                 }
                 Arc::clone(&self.turns).acquire_owned().await.map_err(|_| status(&Problem::Defect))?

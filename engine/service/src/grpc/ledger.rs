@@ -5,7 +5,7 @@ use hengxin_core::draft::Draft;
 use hengxin_core::fact::Delivery;
 use hengxin_proto::v1;
 use hengxin_proto::v1::ledger_service_server::LedgerService;
-use hengxin_store::{Outcome, RequestKey};
+use hengxin_store::{Job, Outcome, RequestKey};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tokio_stream::StreamExt as _;
@@ -16,7 +16,9 @@ use super::convert::{date, timestamp};
 use super::decode;
 use super::gate::Gate;
 use super::parse::{Future, Reader};
+use super::refusal::{fitting, worded};
 use super::scoring::row;
+use super::status::status;
 use crate::engine::Engine;
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
@@ -53,11 +55,14 @@ impl LedgerService for Ledger {
         let mut messages = request.into_inner();
         let mut submission = Submission::default();
         while let Some(message) = messages.next().await {
-            let message = message?;
+            let message = message.map_err(worded)?;
             // Checking a large message takes a while; it is done where that hurts nobody.
             submission = self.gate.run(move |engine| submission.take(engine, message)).await?;
         }
-        self.gate.run(move |engine| submission.write(engine)).await.map(Response::new)
+        let job = self.gate.run(move |engine| submission.job(engine)).await?;
+        let bytes = self.gate.write(job).await?;
+        let answer = decode(&bytes, "the answer kept for a request");
+        answer.map_err(|problem| status(&problem)).and_then(fitting)
     }
 
     async fn list_facts(
@@ -65,7 +70,7 @@ impl LedgerService for Ledger {
         request: Request<v1::ListFactsRequest>,
     ) -> Result<Response<v1::ListFactsResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| list(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 
     async fn get_enterprise(
@@ -73,7 +78,7 @@ impl LedgerService for Ledger {
         request: Request<v1::GetEnterpriseRequest>,
     ) -> Result<Response<v1::GetEnterpriseResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| get(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| get(engine, &request)).await.and_then(fitting)
     }
 
     async fn search_enterprises(
@@ -81,7 +86,7 @@ impl LedgerService for Ledger {
         request: Request<v1::SearchEnterprisesRequest>,
     ) -> Result<Response<v1::SearchEnterprisesResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| search(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| search(engine, &request)).await.and_then(fitting)
     }
 }
 
@@ -173,7 +178,7 @@ impl Submission {
         self.digest.update(bytes);
     }
 
-    fn write(self, engine: &Engine) -> Answer<v1::SubmitFactsResponse> {
+    fn job(self, engine: &Engine) -> Answer<Job> {
         let Some(id) = self.id else {
             return Err(Problem::invalid(
                 "request_id",
@@ -195,12 +200,11 @@ impl Submission {
         let key = RequestKey { id, method: METHOD.to_owned(), digest: self.digest.finalize().into() };
         let count = u64::try_from(self.deliveries.len()).unwrap_or(0);
         let respond = move |outcome: &Outcome| response(outcome, count).encode_to_vec();
-        let job = if self.facts > 0 {
+        Ok(if self.facts > 0 {
             submit::facts_job(engine, self.drafts, self.source, key, respond)
         } else {
             submit::deliveries_job(self.deliveries, self.source, key, respond)
-        };
-        decode(&submit::write(engine, job)?, "the answer kept for a request")
+        })
     }
 }
 

@@ -6,6 +6,7 @@ mod gate;
 mod ledger;
 mod observe;
 mod parse;
+mod refusal;
 mod scoring;
 mod standard;
 mod status;
@@ -21,16 +22,20 @@ use hengxin_proto::v1::supervision_service_server::SupervisionServiceServer;
 use hengxin_store::RequestKey;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 use tonic::service::Routes;
 
 pub(crate) use deadline::DeadlineLayer;
 pub(crate) use observe::ObserveLayer;
+pub(crate) use refusal::RefusalLayer;
 
 use crate::engine::Engine;
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::View;
 use crate::use_case::tier;
 use gate::Gate;
+pub use gate::Load;
+pub(crate) use gate::News;
 
 /// Largest message in and out, in bytes.
 pub(crate) const MESSAGE_MAX: usize = 4 << 20;
@@ -44,8 +49,8 @@ pub(crate) const SERVICES: [&str; 4] = [
 ];
 
 /// All services over an engine.
-pub(crate) fn routes(engine: Arc<Engine>) -> Routes {
-    let gate = Gate::new(engine);
+pub(crate) fn routes(engine: Arc<Engine>, load: Load, news: watch::Receiver<News>) -> Routes {
+    let gate = Gate::new(engine, load, news);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
             $server::new($service)

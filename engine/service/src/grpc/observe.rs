@@ -1,6 +1,11 @@
 //! One log line per call: method, status, time taken. No addresses, codes, names or texts of requests.
 
+use std::collections::HashSet;
+use std::sync::OnceLock;
 use std::time::Instant;
+
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
 
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Context, Poll, Service, http};
@@ -61,17 +66,30 @@ where
 
 /// The path of a method, unless a client made it up: then it may hold anything.
 fn known_method(path: &str) -> Option<&str> {
+    static METHODS: OnceLock<HashSet<String>> = OnceLock::new();
     let name = path.strip_prefix('/')?;
-    let (service, method) = name.split_once('/')?;
-    let known = [
-        "hengxin.v1.",
-        "grpc.health.v1.Health",
-        "grpc.reflection.v1.ServerReflection",
-        "grpc.reflection.v1alpha.ServerReflection",
-    ];
-    let ours = known.iter().any(|k| service.starts_with(k)) && service.len() <= 60;
-    let plain = method.len() <= 40 && method.bytes().all(|b| b.is_ascii_alphabetic());
-    (ours && plain).then_some(name)
+    METHODS.get_or_init(methods).contains(name).then_some(name)
+}
+
+/// All methods there are, by the descriptors that reflection serves.
+fn methods() -> HashSet<String> {
+    let sets = [hengxin_proto::FILE_DESCRIPTOR_SET, tonic_health::pb::FILE_DESCRIPTOR_SET];
+    let sets = sets.into_iter().filter_map(|bytes| FileDescriptorSet::decode(bytes).ok());
+    let mut methods: HashSet<String> = sets
+        .flat_map(|set| set.file)
+        .flat_map(|file| {
+            let package = file.package().to_owned();
+            file.service.into_iter().map(move |service| (package.clone(), service))
+        })
+        .flat_map(|(package, service)| {
+            let name = format!("{package}.{}", service.name());
+            service.method.into_iter().map(move |method| format!("{name}/{}", method.name()))
+        })
+        .collect();
+    for version in ["v1", "v1alpha"] {
+        methods.insert(format!("grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"));
+    }
+    methods
 }
 
 #[cfg(test)]
@@ -84,8 +102,16 @@ mod tests {
             known_method("/hengxin.v1.ScoringService/Evaluate"),
             Some("hengxin.v1.ScoringService/Evaluate")
         );
-        for path in ["/hengxin.v1.ScoringService/914403001922038216", "/a/b", "", "/", "/hengxin.v1.X/张三"]
-        {
+        assert_eq!(known_method("/grpc.health.v1.Health/Check"), Some("grpc.health.v1.Health/Check"));
+        for path in [
+            "/hengxin.v1.ScoringService/914403001922038216",
+            "/hengxin.v1.914403001922038216/Evaluate",
+            "/hengxin.v1.ScoringService/ZhangSan",
+            "/a/b",
+            "",
+            "/",
+            "/hengxin.v1.X/张三",
+        ] {
             assert_eq!(known_method(path), None, "{path}");
         }
     }

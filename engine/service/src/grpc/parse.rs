@@ -1,4 +1,5 @@
 //! Reading requests: every field checked, everything wrong reported at once.
+#![expect(clippy::option_option, reason = "outside: whether it could be read; inside: whether it was stated")]
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::industry::IndustryCode;
@@ -11,6 +12,9 @@ use crate::engine::Engine;
 use crate::page::{self, Filter, Listing, Position};
 use crate::problem::{Answer, Problem, Violation};
 use crate::use_case::evaluate::View;
+
+/// Longest name of an enterprise that is sent back as it came, in characters. Proper ones have 30.
+const ECHO_LONGEST: usize = 60;
 
 /// Whether a date may lie in the future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +36,24 @@ pub(super) struct StandardName {
 /// Collects violations while a request is read.
 pub(super) struct Reader<'e> {
     engine: &'e Engine,
+    /// In front of every field: where in the request the message stands that is read.
+    within: &'static str,
     violations: Vec<Violation>,
 }
 
 impl<'e> Reader<'e> {
     pub(super) fn new(engine: &'e Engine) -> Reader<'e> {
-        Reader { engine, violations: Vec::new() }
+        Reader::within(engine, "")
+    }
+
+    /// For a message within a request, such as `settings.`.
+    pub(super) fn within(engine: &'e Engine, within: &'static str) -> Reader<'e> {
+        Reader { engine, within, violations: Vec::new() }
     }
 
     pub(super) fn refuse(&mut self, field: &str, description: impl Into<String>) {
-        self.violations.push(Violation { field: field.to_owned(), description: description.into() });
+        let field = format!("{}{field}", self.within);
+        self.violations.push(Violation { field, description: description.into() });
     }
 
     /// The value, unless anything was wrong. `None` without a violation cannot be; it would be a defect.
@@ -97,8 +109,8 @@ impl<'e> Reader<'e> {
         };
         // Moments have whole microseconds: what was recorded by the moment is what was recorded by its microsecond.
         let moment = Moment(seconds * 1_000_000 + i64::from(nanos / 1000));
-        let now = self.engine.now();
-        if moment > now {
+        // Moments of the ledger only ascend, even when the clock stands still: the last one may be ahead of it.
+        if moment > self.engine.now() && moment > self.engine.watermark() {
             self.refuse("known_at", "found a moment in the future, expected one that has passed");
             return None;
         }
@@ -224,9 +236,20 @@ impl<'e> Reader<'e> {
         filter: &Filter,
     ) -> Option<(usize, Option<Position>)> {
         let size = page::size(size).map_err(|description| self.refuse("page_size", description)).ok();
-        let position = self.engine.tokens().open(listing, filter, token);
-        let position = position.map_err(|problem| self.refuse("page_token", problem.to_string())).ok();
+        let position = self.token("page_token", token, listing, filter);
         Some((size?, position?))
+    }
+
+    /// Where to go on; `None` inside for the beginning.
+    pub(super) fn token(
+        &mut self,
+        field: &str,
+        token: &str,
+        listing: Listing,
+        filter: &Filter,
+    ) -> Option<Option<Position>> {
+        let position = self.engine.tokens().open(listing, filter, token);
+        position.map_err(|problem| self.refuse(field, problem.to_string())).ok()
     }
 }
 
@@ -261,6 +284,14 @@ pub(super) fn evaluation_name(text: &str) -> Result<(Uscc, u64), String> {
         return Err(expected());
     }
     Ok((enterprise(code)?, number))
+}
+
+/// A text as it is sent back: one that is far too long is cut.
+pub(super) fn echo(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(ECHO_LONGEST) {
+        text.truncate(end);
+    }
+    text
 }
 
 fn cut(text: &str) -> String {

@@ -2,33 +2,35 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::FactId;
 use hengxin_proto::v1;
 use hengxin_proto::v1::batch_evaluate_response::Result as BatchResult;
 use hengxin_proto::v1::scoring_service_server::ScoringService;
+use hengxin_store::Job;
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
+use tonic_types::StatusExt as _;
 
 use super::convert::evaluation::evaluation;
 use super::convert::{item_error, timestamp};
-use super::deadline::{Deadline, STREAM_LONGEST, exceeded};
+use super::deadline::{Deadline, LAST_WORD, exceeded};
 use super::gate::Gate;
 use super::parse::{self, Future, Reader, StandardName};
+use super::refusal::{fitting, too_large, worded};
 use super::status::status;
-use super::{decode, request_key};
+use super::{MESSAGE_MAX, decode, request_key};
 use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::{self, Question, View};
-use crate::use_case::simulate::{self, ADDED_MAX};
+use crate::use_case::simulate::{self, ADDED_MAX, REMOVED_MAX};
+use crate::use_case::stored;
 use crate::use_case::submit::Row;
-use crate::use_case::{stored, submit};
 
 /// Most enterprises in one message of a batch.
 const BATCH_MAX: usize = 1000;
@@ -54,7 +56,13 @@ impl ScoringService for Scoring {
         request: Request<v1::EvaluateRequest>,
     ) -> Result<Response<v1::EvaluateResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| evaluate_one(engine, request)).await.map(Response::new)
+        let bytes = match self.gate.run(move |engine| evaluate_one(engine, request)).await? {
+            Evaluation::Answered(answer) => return fitting(*answer),
+            Evaluation::AnsweredBefore(bytes) => bytes,
+            Evaluation::ToStore(job) => self.gate.write(*job).await?,
+        };
+        let answer = decode(&bytes, "the answer kept for a request");
+        answer.map_err(|problem| status(&problem)).and_then(fitting)
     }
 
     type BatchEvaluateStream = Pin<Box<dyn Stream<Item = Result<v1::BatchEvaluateResponse, Status>> + Send>>;
@@ -63,20 +71,19 @@ impl ScoringService for Scoring {
         &self,
         request: Request<Streaming<v1::BatchEvaluateRequest>>,
     ) -> Result<Response<Self::BatchEvaluateStream>, Status> {
-        let deadline = request.extensions().get::<Deadline>().map(|deadline| deadline.0);
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + STREAM_LONGEST);
+        let deadline = Deadline::of(request.extensions());
         let messages = request.into_inner();
         let (answers, stream) = mpsc::channel(AHEAD);
         let gate = self.gate.clone();
         tokio::spawn(async move {
             let work = batch(&gate, messages, &answers);
-            let last = match tokio::time::timeout_at(deadline.into(), work).await {
+            let last = match tokio::time::timeout_at(deadline.at.into(), work).await {
                 Ok(Ok(())) => return,
                 Ok(Err(status)) => status,
-                Err(_) => exceeded(STREAM_LONGEST),
+                Err(_) => exceeded(deadline.allowed),
             };
-            // A client that is gone needs no last word.
-            let _ = answers.send(Err(last)).await;
+            // A client that is gone, or reads no further, needs no last word.
+            let _ = tokio::time::timeout(LAST_WORD, answers.send(Err(last))).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
@@ -86,7 +93,7 @@ impl ScoringService for Scoring {
         request: Request<v1::GetEvaluationRequest>,
     ) -> Result<Response<v1::GetEvaluationResponse>, Status> {
         let name = request.into_inner().name;
-        self.gate.run(move |engine| get(engine, &name)).await.map(Response::new)
+        self.gate.run(move |engine| get(engine, &name)).await.and_then(fitting)
     }
 
     async fn list_evaluations(
@@ -94,7 +101,7 @@ impl ScoringService for Scoring {
         request: Request<v1::ListEvaluationsRequest>,
     ) -> Result<Response<v1::ListEvaluationsResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| list(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 
     async fn simulate_evaluation(
@@ -102,11 +109,18 @@ impl ScoringService for Scoring {
         request: Request<v1::SimulateEvaluationRequest>,
     ) -> Result<Response<v1::SimulateEvaluationResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| simulate_one(engine, request)).await.map(Response::new)
+        self.gate.run(move |engine| simulate_one(engine, request)).await.and_then(fitting)
     }
 }
 
-fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<v1::EvaluateResponse> {
+/// What a request to evaluate comes to before anything is written.
+enum Evaluation {
+    Answered(Box<v1::EvaluateResponse>),
+    AnsweredBefore(Vec<u8>),
+    ToStore(Box<Job>),
+}
+
+fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<Evaluation> {
     let mut reader = Reader::new(engine);
     let subject = reader.enterprise("enterprise", &request.enterprise);
     let name = reader.standard_and_edition(&request.standard, &request.edition);
@@ -123,6 +137,13 @@ fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<v1::Eva
     };
     let read = (|| Some((subject?, name?, as_of?, known_at?, view?, store?)))();
     let (subject, name, as_of, known_at, view, store) = reader.finish(read)?;
+    let store = store.map(|id| request_key(id, "hengxin.v1.ScoringService/Evaluate", &request));
+    // A retry is answered as before, also when a day has passed or an edition has ended since.
+    if let Some(key) = &store
+        && let Some(bytes) = engine.snapshot(None)?.answered(key)?
+    {
+        return Ok(Evaluation::AnsweredBefore(bytes));
+    }
     // What is kept can be explained later, however little of it is answered now.
     let told = if store.is_some() { View::Full } else { view };
     let edition = Wanted::of(&name.edition);
@@ -130,18 +151,18 @@ fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<v1::Eva
     let evaluated = evaluate::evaluate(engine, &question)?;
     let vocabulary = engine.ledger().vocabulary();
     let answer = evaluation(vocabulary, &evaluated, view);
-    let Some(id) = store else {
-        return Ok(v1::EvaluateResponse { evaluation: Some(answer), name: String::new() });
+    let Some(key) = store else {
+        let answer = v1::EvaluateResponse { evaluation: Some(answer), name: String::new() };
+        return Ok(Evaluation::Answered(Box::new(answer)));
     };
     let body = match view {
         View::Full => answer.encode_to_vec(),
         View::Basic => evaluation(vocabulary, &evaluated, View::Full).encode_to_vec(),
     };
-    let key = request_key(id, "hengxin.v1.ScoringService/Evaluate", &request);
     let job = stored::job(&evaluated, body, key, move |id| {
         v1::EvaluateResponse { evaluation: Some(answer), name: stored::name(subject, id) }.encode_to_vec()
     });
-    decode(&submit::write(engine, job)?, "the answer kept for a request")
+    Ok(Evaluation::ToStore(Box::new(job)))
 }
 
 /// What the messages of a batch have in common, once the first has come.
@@ -160,7 +181,7 @@ async fn batch(
     let mut settings: Option<Arc<Settings>> = None;
     let mut index = 0u64;
     while let Some(message) = messages.next().await {
-        let message = message?;
+        let message = message.map_err(worded)?;
         let agreed = match (settings.take(), message.settings) {
             (None, Some(asked)) => Arc::new(gate.run(move |engine| read_settings(engine, &asked)).await?),
             (Some(agreed), None) => agreed,
@@ -199,9 +220,9 @@ fn refused(field: &str, description: &str) -> Status {
 }
 
 fn read_settings(engine: &Engine, asked: &v1::BatchEvaluateSettings) -> Answer<Settings> {
-    let mut reader = Reader::new(engine);
+    let mut reader = Reader::within(engine, "settings.");
     let name = reader.standard_and_edition(&asked.standard, &asked.edition);
-    let as_of = reader.date("settings.as_of", &asked.as_of, Future::Refused);
+    let as_of = reader.date("as_of", &asked.as_of, Future::Refused);
     let known_at = reader.known_at(asked.known_at);
     let view = reader.view(asked.view);
     let read = (|| Some((name?, as_of?, known_at?, view?)))();
@@ -227,16 +248,30 @@ fn evaluate_many(
             .map_err(|description| Problem::invalid("enterprises", description))
             .and_then(|subject| evaluate::evaluate_in(&snapshot, &prepared, subject, settings.view));
         let result = match result {
-            Ok(evaluated) => BatchResult::Evaluation(evaluation(vocabulary, &evaluated, settings.view)),
-            Err(problem @ (Problem::Invalid(..) | Problem::UnknownEnterprise { .. })) => {
-                BatchResult::Error(item_error(&problem))
-            }
+            Ok(evaluated) => fitted(evaluation(vocabulary, &evaluated, settings.view)),
+            Err(problem) if problem.of_one_enterprise() => BatchResult::Error(item_error(&problem)),
             // The ledger fails for all of them alike.
             Err(problem) => return Err(problem),
         };
+        let enterprise = parse::echo(enterprise);
         answers.push(v1::BatchEvaluateResponse { index, enterprise, result: Some(result) });
     }
     Ok(answers)
+}
+
+/// An evaluation that fits into one message with room for what stands around it, or why not.
+fn fitted(evaluation: v1::Evaluation) -> BatchResult {
+    let size = evaluation.encoded_len();
+    if size <= MESSAGE_MAX - 1024 {
+        return BatchResult::Evaluation(evaluation);
+    }
+    let status = too_large(size);
+    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    BatchResult::Error(v1::ItemError {
+        code: status.code().into(),
+        reason,
+        message: status.message().to_owned(),
+    })
 }
 
 fn get(engine: &Engine, name: &str) -> Answer<v1::GetEvaluationResponse> {
@@ -292,6 +327,12 @@ fn simulate_one(
         reader.refuse(
             "added_facts",
             format!("found {}, expected at most {ADDED_MAX}", request.added_facts.len()),
+        );
+    }
+    if request.removed_fact_ids.len() > REMOVED_MAX {
+        reader.refuse(
+            "removed_fact_ids",
+            format!("found {}, expected at most {REMOVED_MAX}", request.removed_fact_ids.len()),
         );
     }
     let read = (|| Some((subject?, name?, as_of?, known_at?, view?)))();

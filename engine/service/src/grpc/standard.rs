@@ -9,6 +9,7 @@ use super::convert::standard::{faults, reference, standard};
 use super::convert::{date, item_error, points, timestamp};
 use super::gate::Gate;
 use super::parse::{self, Future, Reader, StandardName};
+use super::refusal::fitting;
 use crate::engine::{Engine, Wanted};
 use crate::hex::hex;
 use crate::page::{Filter, Listing};
@@ -40,7 +41,7 @@ impl StandardService for Standard {
         request: Request<v1::ListStandardsRequest>,
     ) -> Result<Response<v1::ListStandardsResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| list(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 
     async fn get_standard(
@@ -48,7 +49,7 @@ impl StandardService for Standard {
         request: Request<v1::GetStandardRequest>,
     ) -> Result<Response<v1::GetStandardResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| get(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| get(engine, &request)).await.and_then(fitting)
     }
 
     async fn check_standard(
@@ -56,7 +57,7 @@ impl StandardService for Standard {
         request: Request<v1::CheckStandardRequest>,
     ) -> Result<Response<v1::CheckStandardResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| check(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| check(engine, &request)).await.and_then(fitting)
     }
 
     async fn compare_standards(
@@ -64,7 +65,7 @@ impl StandardService for Standard {
         request: Request<v1::CompareStandardsRequest>,
     ) -> Result<Response<v1::CompareStandardsResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| compare_two(engine, request)).await.map(Response::new)
+        self.gate.run(move |engine| compare_two(engine, request)).await.and_then(fitting)
     }
 }
 
@@ -163,7 +164,7 @@ fn compare_two(
     // Grades best first, then none: the order in which a table of moves is read.
     let mut moves: Vec<((usize, usize), u64)> = Vec::new();
     for ((enterprise, code), pair) in request.enterprises.into_iter().zip(parsed).zip(pairs) {
-        let mut row = v1::Comparison { enterprise, ..v1::Comparison::default() };
+        let mut row = v1::Comparison { enterprise: parse::echo(enterprise), ..v1::Comparison::default() };
         match (pair, code) {
             (Some(Ok((one, two))), _) => {
                 let place = (rank(&one), rank(&two));

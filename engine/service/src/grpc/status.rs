@@ -13,10 +13,14 @@ use crate::problem::Problem;
 /// The domain of every `ErrorInfo` of this service.
 pub const DOMAIN: &str = "hengxin";
 
-/// Longer lists of violations are cut; the message says how many there are. Statuses travel in headers.
+/// Longer lists of violations are cut; the message says how many there are.
 const LISTED: usize = 40;
-/// Longer texts are cut, for the same reason.
+/// Lists that take more bytes are cut. Statuses travel in headers, of which common clients take 8 KiB in all, and
+/// there a byte of a detail becomes four thirds of one and a Chinese character of the message nine bytes.
+const LISTED_BYTES: usize = 3000;
+/// Longer texts are cut, for the same reason: in characters and in bytes.
 const LONGEST: usize = 300;
+const LONGEST_BYTES: usize = 450;
 
 /// A status with a reason and nothing else.
 pub(super) fn refuse(code: Code, reason: &str, message: &str) -> Status {
@@ -78,8 +82,13 @@ pub(super) fn status(problem: &Problem) -> Status {
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata(problem));
     match problem {
         Problem::Invalid(violations, _) => {
+            let mut room = LISTED_BYTES;
             for violation in violations.iter().take(LISTED) {
-                details.add_bad_request_violation(shorten(&violation.field), shorten(&violation.description));
+                let (field, description) = (shorten(&violation.field), shorten(&violation.description));
+                // With what the encoding puts around the two texts.
+                let Some(left) = room.checked_sub(field.len() + description.len() + 10) else { break };
+                room = left;
+                details.add_bad_request_violation(field, description);
             }
         }
         Problem::NoEdition(NoEdition::Expired { id, .. } | NoEdition::NotYet { id, .. }) => {
@@ -121,7 +130,7 @@ fn metadata(problem: &Problem) -> HashMap<String, String> {
         Problem::NoEdition(NoEdition::Expired { last, .. }) => Some(("last_day", last.to_string())),
         Problem::NoEdition(NoEdition::NotYet { first, .. }) => Some(("first_day", first.to_string())),
         Problem::NoEdition(NoEdition::Unknown { known, .. } | NoEdition::UnknownEdition { known, .. }) => {
-            Some(("known", known.join(",")))
+            Some(("known", shorten(&known.join(","))))
         }
         _ => None,
     };
@@ -129,8 +138,13 @@ fn metadata(problem: &Problem) -> HashMap<String, String> {
 }
 
 fn shorten(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= LONGEST && text.len() <= LONGEST_BYTES {
         return text.to_owned();
     }
-    text.chars().take(LONGEST - 1).chain("…".chars()).collect()
+    let mut room = LONGEST_BYTES;
+    let fits = |c: &char| {
+        room = room.saturating_sub(c.len_utf8());
+        room > '…'.len_utf8()
+    };
+    text.chars().take(LONGEST - 1).take_while(fits).chain("…".chars()).collect()
 }

@@ -1,24 +1,37 @@
 //! `SupervisionService`.
+#![expect(clippy::option_option, reason = "outside: whether it could be read; inside: whether it was stated")]
+
+use std::pin::Pin;
+use std::sync::Arc;
 
 use hengxin_proto::v1;
 use hengxin_proto::v1::batch_tier::Result as BatchResult;
 use hengxin_proto::v1::supervision_service_server::SupervisionService;
 use hengxin_store::TierFilter;
-use tonic::{Request, Response, Status};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Request, Response, Status};
 
 use super::convert::tier::{decision, summary};
 use super::convert::{date, item_error, timestamp};
-use super::gate::Gate;
+use super::deadline::{Deadline, LAST_WORD, exceeded};
+use super::gate::{Gate, News};
 use super::parse::{self, Future, Reader};
-use super::status::status;
+use super::refusal::fitting;
+use super::status::{refuse, status};
 use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
+use crate::use_case::changes::{self, Change};
 use crate::use_case::evaluate::View;
 use crate::use_case::tier::{self, Question};
 
 /// Most enterprises in one batch: their decisions fit into one message.
 const BATCH_MAX: usize = 500;
+
+/// Changes told ahead of a client that reads slowly.
+const AHEAD: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
@@ -43,7 +56,7 @@ impl SupervisionService for Supervision {
         if let Some(answer) = at_hand(self.gate.engine(), &request).map_err(|problem| status(&problem))? {
             return Ok(Response::new(answer));
         }
-        self.gate.run(move |engine| get(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| get(engine, &request)).await.and_then(fitting)
     }
 
     async fn batch_get_tiers(
@@ -51,7 +64,33 @@ impl SupervisionService for Supervision {
         request: Request<v1::BatchGetTiersRequest>,
     ) -> Result<Response<v1::BatchGetTiersResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| batch(engine, request)).await.map(Response::new)
+        self.gate.run(move |engine| batch(engine, request)).await.and_then(fitting)
+    }
+
+    type WatchTiersStream = Pin<Box<dyn Stream<Item = Result<v1::WatchTiersResponse, Status>> + Send>>;
+
+    async fn watch_tiers(
+        &self,
+        request: Request<v1::WatchTiersRequest>,
+    ) -> Result<Response<Self::WatchTiersStream>, Status> {
+        let deadline = Deadline::of(request.extensions());
+        // Before anything is looked at: what is recorded from here on is noticed.
+        let news = self.gate.news();
+        let request = request.into_inner();
+        let watch = self.gate.run(move |engine| begin(engine, &request)).await?;
+        let (answers, stream) = mpsc::channel(AHEAD);
+        let gate = self.gate.clone();
+        tokio::spawn(async move {
+            let work = follow(&gate, watch, news, &answers);
+            let last = match tokio::time::timeout_at(deadline.at.into(), work).await {
+                Ok(Ok(())) => return,
+                Ok(Err(status)) => status,
+                Err(_) => exceeded(deadline.allowed),
+            };
+            // A client that is gone, or reads no further, needs no last word.
+            let _ = tokio::time::timeout(LAST_WORD, answers.send(Err(last))).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 
     async fn list_tiers(
@@ -59,7 +98,7 @@ impl SupervisionService for Supervision {
         request: Request<v1::ListTiersRequest>,
     ) -> Result<Response<v1::ListTiersResponse>, Status> {
         let request = request.into_inner();
-        self.gate.run(move |engine| list(engine, &request)).await.map(Response::new)
+        self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 }
 
@@ -121,16 +160,97 @@ fn batch(engine: &Engine, request: v1::BatchGetTiersRequest) -> Answer<v1::Batch
             .and_then(|subject| tier::decide_in(&snapshot, &policy, subject, View::Basic));
         let result = match result {
             Ok(found) => BatchResult::Decision(decision(vocabulary, &found, View::Basic)),
-            Err(problem @ (Problem::Invalid(..) | Problem::UnknownEnterprise { .. })) => {
-                BatchResult::Error(item_error(&problem))
-            }
+            Err(problem) if problem.of_one_enterprise() => BatchResult::Error(item_error(&problem)),
             // The ledger fails for all of them alike.
             Err(problem) => return Err(problem),
         };
-        tiers.push(v1::BatchTier { enterprise, result: Some(result) });
+        tiers.push(v1::BatchTier { enterprise: parse::echo(enterprise), result: Some(result) });
     }
     let basis = v1::Basis { as_of: date(as_of), known_at: Some(timestamp(snapshot.known_at())) };
     Ok(v1::BatchGetTiersResponse { tiers, basis: Some(basis) })
+}
+
+/// A watch that has been read and begun.
+struct Watch {
+    wanted: TierFilter,
+    seal: Filter,
+    after: u64,
+    token: String,
+}
+
+fn begin(engine: &Engine, request: &v1::WatchTiersRequest) -> Answer<Watch> {
+    let tier_text = request.tier.to_string();
+    let seal = Filter::of([request.field.as_str(), &tier_text, &request.region, &request.industry]);
+    let mut reader = Reader::new(engine);
+    let field = reader.required("field", &request.field, "a field of supervision");
+    let tier = tier_wanted(&mut reader, request.tier);
+    let region = reader.region(&request.region);
+    let industry = reader.industry(&request.industry);
+    let resumed = reader.token("resume_token", &request.resume_token, Listing::Changes, &seal);
+    let read = (|| Some((field?, tier?, region?, industry?, resumed?)))();
+    let (field, tier, region, industry, resumed) = reader.finish(read)?;
+    let after = changes::begin(engine, field, resumed.as_ref())?;
+    let token = changes::token(engine, after, &seal);
+    Ok(Watch { wanted: TierFilter { field: field.to_owned(), tier, region, industry }, seal, after, token })
+}
+
+/// Tells of changes until the client is gone or the service shuts down.
+async fn follow(
+    gate: &Gate,
+    watch: Watch,
+    mut news: watch::Receiver<News>,
+    answers: &mpsc::Sender<Result<v1::WatchTiersResponse, Status>>,
+) -> Result<(), Status> {
+    let Watch { wanted, seal, mut after, token } = watch;
+    let begun = v1::WatchTiersResponse { resume_token: token, ..v1::WatchTiersResponse::default() };
+    if answers.send(Ok(begun)).await.is_err() {
+        return Ok(());
+    }
+    let (wanted, seal) = (Arc::new(wanted), Arc::new(seal));
+    loop {
+        if news.borrow_and_update().stopping {
+            return Err(stopping());
+        }
+        let (wanted, seal) = (Arc::clone(&wanted), Arc::clone(&seal));
+        let stretch = gate.run(move |engine| changes::look(engine, &wanted, after, &seal)).await?;
+        after = stretch.after;
+        for change in stretch.changes {
+            if answers.send(Ok(change_message(change))).await.is_err() {
+                return Ok(());
+            }
+        }
+        if stretch.caught_up {
+            tokio::select! {
+                told = news.changed() => if told.is_err() { return Err(stopping()) },
+                () = answers.closed() => return Ok(()),
+            }
+        }
+    }
+}
+
+fn stopping() -> Status {
+    let message = "the service shuts down: go on elsewhere with the `resume_token` of the last response";
+    refuse(Code::Unavailable, "STOPPING", message)
+}
+
+fn change_message(change: Change) -> v1::WatchTiersResponse {
+    v1::WatchTiersResponse {
+        tier: Some(summary(&change.now)),
+        previous_tier: change.before.map(u32::from).unwrap_or_default(),
+        recorded_at: Some(timestamp(change.now.recorded_at)),
+        resume_token: change.token,
+    }
+}
+
+/// A tier to filter by; 0 is none.
+fn tier_wanted(reader: &mut Reader<'_>, tier: u32) -> Option<Option<u16>> {
+    match u16::try_from(tier) {
+        Ok(tier) if tier <= 255 => Some((tier > 0).then_some(tier)),
+        Ok(_) | Err(_) => {
+            reader.refuse("tier", format!("found `{tier}`, expected 0 for all, or a tier of the field"));
+            None
+        }
+    }
 }
 
 fn list(engine: &Engine, request: &v1::ListTiersRequest) -> Answer<v1::ListTiersResponse> {
@@ -138,16 +258,7 @@ fn list(engine: &Engine, request: &v1::ListTiersRequest) -> Answer<v1::ListTiers
     let filter = Filter::of([request.field.as_str(), &tier_text, &request.region, &request.industry]);
     let mut reader = Reader::new(engine);
     let field = reader.required("field", &request.field, "a field of supervision");
-    let tier = match u16::try_from(request.tier) {
-        Ok(tier) if tier <= 255 => Some((tier > 0).then_some(tier)),
-        Ok(_) | Err(_) => {
-            reader.refuse(
-                "tier",
-                format!("found `{}`, expected 0 for all, or a tier of the field", request.tier),
-            );
-            None
-        }
-    };
+    let tier = tier_wanted(&mut reader, request.tier);
     let region = reader.region(&request.region);
     let industry = reader.industry(&request.industry);
     let page = reader.page(request.page_size, &request.page_token, Listing::Tiers, &filter);

@@ -7,7 +7,7 @@ use hengxin_standard::parse_document;
 
 use super::evaluate::{self, Evaluated, View};
 use crate::engine::{Engine, Wanted};
-use crate::problem::{Answer, Problem};
+use crate::problem::Answer;
 
 /// One place in which two texts differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub fn evaluate_both(
         let pair = evaluate::evaluate_in(&snapshot, &base, subject, View::Basic)
             .and_then(|first| Ok((first, evaluate::evaluate_in(&snapshot, &other, subject, View::Basic)?)));
         pairs.push(Some(match pair {
-            Err(unknown @ Problem::UnknownEnterprise { .. }) => Err(unknown),
+            Err(problem) if problem.of_one_enterprise() => Err(problem),
             other => Ok(other?),
         }));
     }

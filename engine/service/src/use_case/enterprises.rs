@@ -44,12 +44,12 @@ pub fn get(engine: &Engine, code: Uscc, as_of: Date, known_at: Option<Moment>) -
     let registration = vocabulary.registration();
     let named = |of_registration: bool| {
         let wanted = records.iter().filter(|r| (r.code == registration) == of_registration);
-        let names = wanted.filter_map(|record| {
+        let mut names = wanted.filter_map(|record| {
             let declared = vocabulary.code(record.code);
             let field = &declared.fields.get(declared.subject_name?)?.id;
             record.fields.iter().find(|(id, _)| id == field).map(|(_, name)| name.clone())
         });
-        names.last()
+        names.next_back()
     };
     let mut counts: Vec<(CodeId, u64)> = Vec::new();
     for record in &records {

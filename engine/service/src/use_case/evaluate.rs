@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::Classes;
-use hengxin_core::kernel::{self, Evaluation};
+use hengxin_core::kernel::{self, Evaluation, Workbench};
 use hengxin_core::reading::{Measured, Unknown};
 use hengxin_core::trace::{Explanation, Silent};
 use hengxin_core::uscc::Uscc;
@@ -114,20 +114,45 @@ pub fn dossier(snapshot: &Snapshot, subject: Uscc, reach: &Reach) -> Answer<Owne
 
 /// Applies a standard to what is known.
 pub fn assess(prepared: &Arc<Prepared>, dossier: &Arc<OwnedDossier>, view: View) -> Assessed {
-    let classes = classes(dossier);
     let mut explanation = Explanation::default();
-    let (evaluation, unknown) = prepared.with_bench(|bench| {
-        let evaluation = dossier.with(|input| match view {
-            View::Basic => kernel::evaluate(bench, classes, input, &mut Silent),
-            View::Full => kernel::evaluate(bench, classes, input, &mut explanation),
-        });
-        let unknown =
-            bench.indicators().iter().zip(0u16..).filter_map(|(result, place)| match result.measured {
-                Measured::Known(_) => None,
-                Measured::Unknown(why) => Some((place, why)),
-            });
-        (evaluation, unknown.collect())
+    let result = prepared.with_bench(|bench| apply(bench, dossier, view, &mut explanation));
+    assessed(prepared, dossier, view, result, explanation)
+}
+
+/// Applies a standard to what is supposed. Nothing of it stays behind.
+pub fn assess_supposed(prepared: &Arc<Prepared>, dossier: &Arc<OwnedDossier>, view: View) -> Assessed {
+    let mut explanation = Explanation::default();
+    let result = prepared.with_own_bench(|bench| apply(bench, dossier, view, &mut explanation));
+    assessed(prepared, dossier, view, result, explanation)
+}
+
+type Applied = (Evaluation, Box<[(u16, Unknown)]>);
+
+fn apply(
+    bench: &mut Workbench,
+    dossier: &OwnedDossier,
+    view: View,
+    explanation: &mut Explanation,
+) -> Applied {
+    let classes = classes(dossier);
+    let evaluation = dossier.with(|input| match view {
+        View::Basic => kernel::evaluate(bench, classes, input, &mut Silent),
+        View::Full => kernel::evaluate(bench, classes, input, explanation),
     });
+    let unknown = bench.indicators().iter().zip(0u16..).filter_map(|(result, place)| match result.measured {
+        Measured::Known(_) => None,
+        Measured::Unknown(why) => Some((place, why)),
+    });
+    (evaluation, unknown.collect())
+}
+
+fn assessed(
+    prepared: &Arc<Prepared>,
+    dossier: &Arc<OwnedDossier>,
+    view: View,
+    (evaluation, unknown): Applied,
+    explanation: Explanation,
+) -> Assessed {
     let story = match view {
         View::Basic => None,
         View::Full => Some(Box::new(Story { explanation, dossier: Arc::clone(dossier) })),

@@ -7,7 +7,7 @@ use hengxin_core::vocabulary::CodeId;
 use hengxin_store::{FactRecord, FactStatus, Snapshot};
 
 use crate::engine::Engine;
-use crate::page::{Filter, Listing, Position};
+use crate::page::{self, Filter, Listing, Position};
 use crate::problem::{Answer, Problem};
 
 /// One page of facts, by day and id.
@@ -55,6 +55,7 @@ pub fn list(
     if let Some(last) = after.and_then(|position| parse_key(&position.after)) {
         rows.retain(|record| (record.occurred_on, record.id) > last);
     }
+    let size = size.min(page::fitting(rows.iter().map(weight)));
     let more = rows.len() > size;
     rows.truncate(size);
     let next = match rows.last() {
@@ -65,6 +66,12 @@ pub fn list(
         Some(_) | None => String::new(),
     };
     Ok(Page { rows, next, known_at: snapshot.known_at() })
+}
+
+/// Bytes a fact takes on a page, about.
+fn weight(record: &FactRecord) -> usize {
+    // With a title to every field, and the dates.
+    300 + record.fields.iter().map(|(id, text)| id.len() + text.len() + 80).sum::<usize>()
 }
 
 fn parse_key(text: &str) -> Option<(Date, FactId)> {

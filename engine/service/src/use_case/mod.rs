@@ -1,6 +1,7 @@
 //! What the service can be asked, each question a file. None of them knows of gRPC: they take checked values and give
 //! the engine's own types.
 
+pub mod changes;
 pub mod compare;
 pub mod enterprises;
 pub mod evaluate;

@@ -11,7 +11,7 @@ use hengxin_core::vocabulary::{Code, CodeId, Mark, Shape, Vocabulary};
 use hengxin_store::{FactRecord, OwnedDossier, OwnedFile, Snapshot};
 use sha2::{Digest as _, Sha256};
 
-use super::evaluate::{self, Evaluated, View, assess};
+use super::evaluate::{self, Evaluated, View, assess_supposed};
 use super::facts;
 use super::submit::{self, Found, Row};
 use crate::engine::{Engine, Wanted};
@@ -21,6 +21,8 @@ use crate::problem::Answer;
 const ADDED: u64 = 1 << 62;
 /// Most facts added.
 pub const ADDED_MAX: usize = 100;
+/// Most facts left out.
+pub const REMOVED_MAX: usize = 1000;
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ pub fn simulate(engine: &Engine, question: &Question<'_>) -> Answer<Simulated> {
         subject: question.subject,
         known_at: snapshot.known_at(),
         facts_digest: digest(&dossier, question, &drafts),
-        assessed: assess(&prepared, &dossier, question.view),
+        assessed: assess_supposed(&prepared, &dossier, question.view),
     };
     Ok(Simulated { simulated, actual })
 }

@@ -1,13 +1,14 @@
 //! Evaluations kept for the record: storing one with its request, reading it back, listing.
 
 use hengxin_core::kernel::Outcome as Result;
+use hengxin_core::number::Points;
 use hengxin_core::uscc::Uscc;
 use hengxin_store::{Command, EvaluationRecord, Job, Outcome, RequestKey, Results, Stored};
 
 use super::evaluate::Evaluated;
 use crate::engine::Engine;
 use crate::hex::unhex;
-use crate::page::{Filter, Listing, Position};
+use crate::page::{self, Filter, Listing, Position};
 use crate::problem::{Answer, Problem};
 
 /// The job that records an evaluation and the answer to its request in one transaction.
@@ -31,7 +32,7 @@ pub fn job(
         known_at: evaluated.known_at,
         facts_digest: evaluated.facts_digest,
         outcome: outcome_id(outcome).to_owned(),
-        score: outcome.score().map(|score| score.ten_thousandths()),
+        score: outcome.score().map(Points::ten_thousandths),
         grade: outcome.grade().map(|grade| standard.grades.id(grade).to_owned()),
         horizon: assessed.evaluation.horizon,
         body,
@@ -81,7 +82,7 @@ pub struct Page {
 /// Lists the stored evaluations of an enterprise.
 ///
 /// # Errors
-/// An unknown standard, or a failing ledger.
+/// Nobody of that code, an unknown standard, or a failing ledger.
 pub fn list(
     engine: &Engine,
     subject: Uscc,
@@ -91,8 +92,19 @@ pub fn list(
     seal: &Filter,
 ) -> Answer<Page> {
     let snapshot = engine.snapshot(None)?;
+    if snapshot.credit_file(subject)?.is_none() {
+        return Err(Problem::UnknownEnterprise { code: subject });
+    }
     let before = after.and_then(|position| position.after.parse().ok());
     let mut rows = snapshot.evaluations(subject, standard, before, size.saturating_add(1))?;
+    // What a standard gave while it was in the catalogue is listed for ever.
+    if let (Some(id), true) = (standard, rows.is_empty() && after.is_none())
+        && !engine.catalogue().standards().any(|edition| edition.standard.id == id)
+    {
+        // Says which standards there are.
+        engine.catalogue().standard(id, engine.today())?;
+    }
+    let size = size.min(page::fitting(rows.iter().map(|row| row.record.body.len())));
     let more = rows.len() > size;
     rows.truncate(size);
     let next = match rows.last() {

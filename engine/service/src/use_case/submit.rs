@@ -198,12 +198,11 @@ pub fn deliveries_job(
     Job { request: Some(request), command: Command::Deliver(actor, deliveries), respond: Box::new(respond) }
 }
 
-/// Has a write done, and takes note of the moment so that the next answer sees it.
+/// Takes note of what was written, so that the next answer sees it; the bytes of the answer.
 ///
 /// # Errors
-/// As the writer's.
-pub fn write(engine: &Engine, job: Job) -> Answer<Vec<u8>> {
-    let answer = engine.writer()?.call(job)?;
+/// A failing ledger.
+pub fn note(engine: &Engine, answer: hengxin_store::Answer) -> Answer<Vec<u8>> {
     match &answer.outcome {
         Some(Outcome::Appended(report)) => engine.seen(report.recorded_at),
         Some(Outcome::Delivered(moment)) => engine.seen(*moment),

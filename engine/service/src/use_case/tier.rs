@@ -142,8 +142,9 @@ pub fn at_hand(engine: &Engine, policy: &PreparedPolicy, question: &Question<'_>
         View::Full => None,
         View::Basic => {
             let watermark = engine.watermark();
-            let known_at = question.known_at.map_or(watermark, |asked| asked.min(watermark));
-            policy.decided(question.subject, known_at)
+            // By a moment later than this, others may have written what has not been noticed yet.
+            let known_at = question.known_at.unwrap_or(watermark);
+            (known_at <= watermark).then(|| policy.decided(question.subject, known_at))?
         }
     }
 }

@@ -1,4 +1,17 @@
 //! The service as a client meets it: a real socket, a real client, a real ledger.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod answers;
+mod damage;
+mod hostile;
+mod logs;
+mod pages;
+mod raw;
+mod refusals;
+mod replay;
 mod rig;
+mod shipped;
+mod standards;
+mod transport;
+mod watch;
+mod writes;

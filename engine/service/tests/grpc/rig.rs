@@ -1,8 +1,8 @@
 //! A service on a free port of loopback, with a small catalogue, a fresh ledger and a clock that stands still.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::Duration;
 
 use hengxin_core::date::Moment;
@@ -28,19 +28,61 @@ pub(crate) const NOON: i64 = 1_782_792_000_000_000;
 pub(crate) const TODAY: &str = "2026-06-30";
 pub(crate) const FIELD: &str = "test-field";
 
-/// A clock the test moves.
+/// A clock the test moves, and holds: who asks a held clock waits.
 #[derive(Debug)]
-pub(crate) struct TestClock(AtomicI64);
+pub(crate) struct TestClock {
+    now: AtomicI64,
+    held: RwLock<()>,
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Moment {
-        Moment(self.0.load(Ordering::SeqCst))
+        let _free = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        Moment(self.now.load(Ordering::SeqCst))
     }
 }
 
 impl TestClock {
+    pub(crate) fn at(moment: i64) -> Arc<TestClock> {
+        Arc::new(TestClock { now: AtomicI64::new(moment), held: RwLock::new(()) })
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).expect("a short time"), Ordering::SeqCst);
+        self.now.fetch_add(i64::try_from(by.as_micros()).expect("a short time"), Ordering::SeqCst);
+    }
+
+    pub(crate) fn set(&self, moment: i64) {
+        self.now.store(moment, Ordering::SeqCst);
+    }
+
+    /// Holds the clock until what is given is dropped.
+    pub(crate) fn hold(self: &Arc<TestClock>) -> Held {
+        let clock = Arc::clone(self);
+        let (release, released) = mpsc::channel::<()>();
+        let (hold, held) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let _held = clock.held.write().unwrap_or_else(PoisonError::into_inner);
+            let _ = hold.send(());
+            // Until the other end is gone.
+            let _ = released.recv();
+        });
+        held.recv().expect("the clock is held");
+        Held { release: Some(release), thread: Some(thread) }
+    }
+}
+
+/// A held clock. Its thread has the lock, so that this can be kept while a test waits.
+pub(crate) struct Held {
+    release: Option<mpsc::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -52,7 +94,7 @@ pub(crate) struct Rig {
     pub(crate) path: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<Result<(), ServeError>>>,
-    _folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
 }
 
 /// The catalogue of these tests.
@@ -78,9 +120,35 @@ impl Rig {
 
     /// A rig whose options a test changes.
     pub(crate) async fn with(change: impl FnOnce(&mut Options, &mut Config)) -> Rig {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        Rig::at(folder, TestClock::at(NOON), change).await
+    }
+
+    /// The service ended and begun anew: another engine over the same file.
+    pub(crate) async fn restarted(mut self) -> Rig {
+        self.stop().await.expect("joined").expect("a clean end");
+        let Rig { folder, clock, engine, .. } = self;
+        drop(engine);
+        Rig::at(folder, clock, |_, _| {}).await
+    }
+
+    /// A service over whatever the folder holds.
+    pub(crate) async fn at(
+        folder: Arc<TempDir>,
+        clock: Arc<TestClock>,
+        change: impl FnOnce(&mut Options, &mut Config),
+    ) -> Rig {
+        Rig::over(catalogue(), folder, clock, change).await
+    }
+
+    /// A service over another catalogue.
+    pub(crate) async fn over(
+        catalogue: Arc<Catalogue>,
+        folder: Arc<TempDir>,
+        clock: Arc<TestClock>,
+        change: impl FnOnce(&mut Options, &mut Config),
+    ) -> Rig {
         let path = folder.path().join("ledger.db");
-        let clock = Arc::new(TestClock(AtomicI64::new(NOON)));
         let mut options = Options {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             busy_wait: Duration::from_secs(5),
@@ -88,7 +156,6 @@ impl Rig {
         };
         let mut config = Config { address: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         change(&mut options, &mut config);
-        let catalogue = catalogue();
         let ledger =
             Ledger::open_or_create(&path, Arc::clone(&catalogue.vocabulary), options).expect("a ledger");
         let engine_options =
@@ -104,7 +171,7 @@ impl Rig {
         let endpoint = Channel::from_shared(address.clone()).expect("an address");
         let channel =
             if tls { endpoint.connect_lazy() } else { endpoint.connect().await.expect("a connection") };
-        Rig { channel, address, engine, clock, path, stop: Some(stop), served: Some(served), _folder: folder }
+        Rig { channel, address, engine, clock, path, stop: Some(stop), served: Some(served), folder }
     }
 
     pub(crate) fn scoring(&self) -> ScoringServiceClient<Channel> {
@@ -145,10 +212,15 @@ impl Rig {
         Ok(answer.into_inner())
     }
 
-    /// Registers an enterprise, and says that all registers it needs are delivered nationally through today.
+    /// Registers enterprises, and says that all registers they need are delivered nationally through today.
     pub(crate) async fn registered(&self, codes: &[Uscc]) {
         let facts = codes.iter().map(|code| registration(*code, "甲公司", "330106", "C1411")).collect();
         self.submit("registered", facts).await.expect("registrations");
+        self.delivered().await;
+    }
+
+    /// Says that the registers the test standards read are delivered nationally through today.
+    pub(crate) async fn delivered(&self) {
         let registers = [
             "registration",
             "administrative-penalties",
@@ -260,7 +332,18 @@ pub(crate) fn refusal<T: std::fmt::Debug>(
     (status.message().to_owned(), details)
 }
 
-/// Fields and descriptions of a BadRequest.
+/// The one violation a refused request is told of.
+#[track_caller]
+pub(crate) fn violation<T: std::fmt::Debug>(answer: Result<T, Status>, field: &str) -> String {
+    let (_, details) = refusal(answer, Code::InvalidArgument, "INVALID_REQUEST");
+    let mut found = violations(&details);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (named, description) = found.remove(0);
+    assert_eq!(named, field, "{description}");
+    description
+}
+
+/// Fields and descriptions of a `BadRequest`.
 pub(crate) fn violations(details: &ErrorDetails) -> Vec<(String, String)> {
     let found = details.bad_request().map(|b| b.field_violations.clone()).unwrap_or_default();
     found.into_iter().map(|v| (v.field, v.description)).collect()

@@ -121,12 +121,12 @@ fn measure(measure: &Measure) -> v1::Measure {
             v1::MeasureKind::Inspections
         }
         MeasureKind::Mode(mode) => {
-            message.mode = match mode {
+            let mode = match mode {
                 Mode::OnSite => "on-site",
                 Mode::Remote => "remote",
                 Mode::Combined => "combined",
-            }
-            .to_owned();
+            };
+            mode.clone_into(&mut message.mode);
             v1::MeasureKind::Mode
         }
         MeasureKind::Service => v1::MeasureKind::Service,
