@@ -30,7 +30,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let ledger = arguments.place.open(&catalogue)?;
     let conflicts = ledger.snapshot(None).and_then(|s| s.conflicts(None, usize::MAX)).map_err(data::store)?;
     if arguments.json {
-        conflicts.iter().for_each(|conflict| output::json(&as_json(conflict)));
+        for conflict in &conflicts {
+            output::json(&as_json(conflict));
+        }
         return Ok(());
     }
     if conflicts.is_empty() {

@@ -15,6 +15,7 @@ mod progress;
 mod quarantine;
 mod score;
 mod standards;
+mod workbook;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 

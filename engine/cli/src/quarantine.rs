@@ -182,7 +182,9 @@ fn as_json(row: &Quarantined) -> Value {
 
 fn list(rows: &[Quarantined], json: bool) {
     if json {
-        rows.iter().for_each(|row| output::json(&as_json(row)));
+        for row in rows {
+            output::json(&as_json(row));
+        }
         return;
     }
     if rows.is_empty() {
