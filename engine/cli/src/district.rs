@@ -13,6 +13,7 @@ use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 
 use crate::failure::Failure;
+use crate::workbook;
 
 /// Write a synthetic district.
 #[derive(clap::Args)]
@@ -20,6 +21,7 @@ use crate::failure::Failure;
 Examples:
   hengxin generate --out district
   hengxin generate --enterprises 20000 --seed 7 --out big
+  hengxin generate --format both --out district
 
 The same seed and number give the same files on every machine.")]
 pub struct Arguments {
@@ -29,9 +31,23 @@ pub struct Arguments {
     /// The seed.
     #[arg(long, default_value_t = 20_261_101)]
     seed: u64,
+    /// As what the sheets are written.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
     /// The folder to write to; made when absent.
     #[arg(long)]
     out: PathBuf,
+}
+
+/// As what a sheet is written.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Comma-separated text.
+    Csv,
+    /// Workbooks.
+    Xlsx,
+    /// One of each.
+    Both,
 }
 
 /// Runs the command.
@@ -40,8 +56,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("cannot make the folder {}", arguments.out.display()))?;
     for sheet in &files {
-        sheet.write_csv(&arguments.out)?;
-        println!("{:>8} rows  {}.csv", sheet.rows.len(), arguments.out.join(sheet.name).display());
+        let told = |ending: &str| {
+            println!("{:>8} rows  {}.{ending}", sheet.rows.len(), arguments.out.join(sheet.name).display());
+        };
+        if arguments.format != Format::Xlsx {
+            sheet.write_csv(&arguments.out)?;
+            told("csv");
+        }
+        if arguments.format != Format::Csv {
+            workbook::write(sheet, &arguments.out)?;
+            told("xlsx");
+        }
     }
     Ok(())
 }
@@ -393,5 +418,22 @@ mod tests {
         let codes: BTreeSet<&String> = one[0].rows.iter().map(|r| &r[0]).collect();
         assert_eq!(codes.len(), 200);
         assert_ne!(district(200, 2)[2].rows, one[2].rows);
+    }
+
+    #[test]
+    fn the_shipped_district_is_the_one_that_is_generated() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../district");
+        let made = std::env::temp_dir().join(format!("hengxin-district-{}", std::process::id()));
+        std::fs::create_dir_all(&made).expect("a folder for the test");
+        for sheet in district(3000, 20_261_101) {
+            sheet.write_csv(&made).expect("written");
+            let name = format!("{}.csv", sheet.name);
+            let read = |folder: &Path| std::fs::read(folder.join(&name)).expect("a file of the district");
+            assert!(
+                read(&shipped) == read(&made),
+                "district/{name} differs: write it again with `hengxin generate --format both --out district`"
+            );
+        }
+        std::fs::remove_dir_all(&made).expect("removed");
     }
 }

@@ -3,17 +3,22 @@
 //! Exit codes: 0 done, 1 failed (the system or the data folder), 2 bad input (arguments, files, codes, documents).
 
 mod codes;
+mod conflicts;
 mod data;
 mod demo;
 mod district;
 mod failure;
 mod ingest;
+mod intake;
 mod output;
+mod progress;
+mod quarantine;
 mod question;
 mod score;
 mod serve;
 mod standards;
 mod tier;
+mod workbook;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -53,6 +58,10 @@ enum Command {
     Standards(standards::Arguments),
     /// Read files of records into the ledger.
     Ingest(ingest::Arguments),
+    /// Rows that could not be recorded: list, export, mend, hand in again.
+    Quarantine(quarantine::Arguments),
+    /// Codes that belong to two subjects, and subjects with two codes.
+    Conflicts(conflicts::Arguments),
     /// Score one enterprise by one standard.
     Score(score::Arguments),
     /// Score one enterprise and tell every reason.
@@ -77,6 +86,8 @@ fn main() -> std::process::ExitCode {
         Command::Uscc(arguments) => codes::run(&arguments),
         Command::Standards(arguments) => standards::run(&arguments),
         Command::Ingest(arguments) => ingest::run(&arguments),
+        Command::Quarantine(arguments) => quarantine::run(&arguments),
+        Command::Conflicts(arguments) => conflicts::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),

@@ -17,6 +17,14 @@ pub struct Mapping {
 pub const QUARANTINE_COLUMN: &str = "hengxin_quarantine_id";
 /// The column in which an exported quarantine says why.
 pub const REASON_COLUMN: &str = "hengxin_reason";
+/// The column in which an exported quarantine says what is wrong with a row as such (cells missing, cut short); the
+/// row is not looked at again before this is cleared, since its cells may be plausible and stand in wrong columns.
+pub const ROW_COLUMN: &str = "hengxin_row";
+
+/// Whether a column was added by the export of the quarantine.
+pub fn is_ours(column: &str) -> bool {
+    matches!(column, QUARANTINE_COLUMN | REASON_COLUMN | ROW_COLUMN)
+}
 
 /// Why no kind of fact fits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,9 +92,7 @@ impl Mapping {
         let ignored = header
             .iter()
             .zip(&used)
-            .filter(|(name, used)| {
-                !**used && !name.is_empty() && *name != QUARANTINE_COLUMN && *name != REASON_COLUMN
-            })
+            .filter(|(name, used)| !**used && !name.is_empty() && !is_ours(name))
             .map(|(name, _)| name.clone())
             .collect();
         Ok(Mapping { code, columns, ignored })
@@ -134,6 +140,6 @@ pub fn template(code: CodeId, vocabulary: &Vocabulary) -> Vec<String> {
 }
 
 /// Headers are typed by people: blanks around, full-width brackets, a stray byte-order mark.
-fn normal(header: &str) -> String {
+pub fn normal(header: &str) -> String {
     header.trim_start_matches('\u{feff}').trim().replace('（', "(").replace('）', ")")
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hengxin_core::vocabulary::Vocabulary;
 use hengxin_ingest::mapping::Mapping;
-use hengxin_ingest::records::{Records, records};
+use hengxin_ingest::records::{Accepted, Checked, Reader, Rejected, Rules};
 use hengxin_ingest::table::{self, open};
 use hengxin_standard::Catalogue;
 use proptest::prelude::*;
@@ -27,12 +27,26 @@ fn file(name: &str, content: &[u8]) -> PathBuf {
     path
 }
 
+#[derive(Default)]
+struct Records {
+    accepted: Vec<Accepted>,
+    rejected: Vec<Rejected>,
+}
+
 fn read(path: &Path) -> Records {
     let vocabulary = vocabulary();
     let table = open(path).expect("a table");
     let mapping = Mapping::recognise(&table.header, &vocabulary).expect("a kind of fact");
     let protect = |text: &str| format!("id:{:032x}", text.len());
-    records(table, &mapping, &vocabulary, &protect, "2026-11-01".parse().expect("a date"))
+    let today = "2026-11-01".parse().expect("a date");
+    let mut read = Records::default();
+    for row in Reader::new(table, &mapping, Rules { vocabulary: &vocabulary, protect: &protect, today }) {
+        match row.expect("a row") {
+            Checked::Accepted(row) => read.accepted.push(row),
+            Checked::Rejected(row) => read.rejected.push(row),
+        }
+    }
+    read
 }
 
 #[track_caller]
@@ -102,15 +116,24 @@ fn an_end_before_the_beginning_is_refused() {
 }
 
 #[test]
-fn one_key_with_two_contents_rejects_both_rows() {
-    let one = format!("甲,{CODE},1,罚款,1,2024-01-05,,某局,");
-    let two = format!("甲,{CODE},1,罚款,2,2024-01-05,,某局,");
-    let read = read(&file("key.csv", format!("{HEADER}\n{one}\n{one}\n{two}\n").as_bytes()));
-    assert_eq!((read.accepted.len(), read.repeated), (0, 1));
-    let lines: Vec<(u64, &str)> = read.rejected.iter().map(|r| (r.line, r.reasons[0].as_str())).collect();
-    assert_eq!(lines.len(), 2);
-    assert!(lines[0].0 == 2 && lines[0].1.contains("on line 4"), "{lines:?}");
-    assert!(lines[1].0 == 4 && lines[1].1.contains("of line 2"), "{lines:?}");
+fn a_quote_that_is_never_closed_refuses_the_file_and_not_one_row() {
+    let good = format!("甲,{CODE},1,罚款,1,2024-01-05,,某局,\n");
+    let text = format!("{HEADER}\n\"甲,{CODE},0,罚款,1,2024-01-05,,某局,\n{}", good.repeat(2000));
+    let mut table = open(&file("quote.csv", text.as_bytes())).expect("a table");
+    let problem = table.rows.find_map(Result::err).expect("refused").to_string();
+    assert!(
+        problem.contains("found a cell that goes from line 2 over 2001 further lines, expected the quote"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn identity_numbers_are_not_kept_in_clear_even_when_cells_have_shifted() {
+    let row = format!("甲,公司,{CODE},1,罚款,1,2024-01-05,,某局,110101199001011234");
+    let read = read(&file("shifted.csv", format!("{HEADER}\n{row}\n").as_bytes()));
+    let text = format!("{:?}", read.rejected);
+    assert!(text.contains("found 10 cells, expected 9 as in the header"), "{text}");
+    assert!(!text.contains("110101199001011234"), "{text}");
 }
 
 #[test]

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::draft::RelatedTo;
+use hengxin_core::number::{display_decimal, parse_decimal};
+use hengxin_core::vocabulary::{FieldKind, Vocabulary};
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use crate::encode::{Encoded, Key, Order, Side};
 use crate::error::{Error, Result};
 use crate::identity::Identities;
 use crate::quarantine::{self, Aside};
-use crate::submission::{Batch, Rejected, Report};
+use crate::submission::{Batch, FileStamp, Rejected, Report};
 
 /// Longest chain of marks upon marks.
 const CHAIN_MAX: usize = 1000;
@@ -73,9 +75,12 @@ pub(crate) fn append<'c>(
     connection: &'c Connection,
     book: &mut ClassBook,
     moment: Moment,
+    vocabulary: &'c Vocabulary,
     batch: &'c Batch,
 ) -> Result<Report> {
-    if let Some(report) = ingested_before(connection, batch)? {
+    if let Some(file) = &batch.origin.file
+        && let Some(report) = ingested_before(connection, file, &batch.vocabulary)?
+    {
         return Ok(report);
     }
     connection
@@ -88,7 +93,7 @@ pub(crate) fn append<'c>(
         .iter()
         .map(|class| Ok((book.number(connection, class)?, class.0.as_str())))
         .collect::<Result<Vec<_>>>()?;
-    let mut appender = Appender::new(connection, moment, classes)?;
+    let mut appender = Appender::new(connection, moment, vocabulary, classes)?;
     for rows in batch.rows.chunk_by(|a, b| a.subject == b.subject) {
         appender.subject(rows)?;
     }
@@ -120,16 +125,19 @@ pub(crate) fn append<'c>(
     Ok(report)
 }
 
-/// The report for a file that is in the ledger already: every row a duplicate, but for those still in quarantine.
-fn ingested_before(connection: &Connection, batch: &Batch) -> Result<Option<Report>> {
-    let Some(file) = &batch.origin.file else { return Ok(None) };
+/// The report for a file that is in the ledger already: every row a duplicate, but for those then set aside.
+pub(crate) fn ingested_before(
+    connection: &Connection,
+    file: &FileStamp,
+    vocabulary: &str,
+) -> Result<Option<Report>> {
     let mut statement = connection.prepare_cached(
         "SELECT recorded_at, accepted + duplicate + corrected, quarantined FROM ingests
          WHERE file_sha256 = ?1 AND layout = ?2 AND vocabulary = ?3 ORDER BY recorded_at LIMIT 1",
     )?;
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let report = statement
-        .query_row((file.sha256, &file.layout, &batch.vocabulary), |row| {
+        .query_row((file.sha256, &file.layout, vocabulary), |row| {
             Ok(Report {
                 duplicate: number(row.get(1)?),
                 quarantined: number(row.get(2)?),
@@ -143,6 +151,7 @@ fn ingested_before(connection: &Connection, batch: &Batch) -> Result<Option<Repo
 
 struct Appender<'c> {
     moment: Moment,
+    vocabulary: &'c Vocabulary,
     /// By local index: number in the file, and fact code.
     classes: Vec<(i64, &'c str)>,
     find_subject: CachedStatement<'c>,
@@ -171,9 +180,15 @@ struct Subject {
 }
 
 impl<'c> Appender<'c> {
-    fn new(connection: &'c Connection, moment: Moment, classes: Vec<(i64, &'c str)>) -> Result<Appender<'c>> {
+    fn new(
+        connection: &'c Connection,
+        moment: Moment,
+        vocabulary: &'c Vocabulary,
+        classes: Vec<(i64, &'c str)>,
+    ) -> Result<Appender<'c>> {
         Ok(Appender {
             moment,
+            vocabulary,
             classes,
             find_subject: connection.prepare_cached("SELECT id FROM subjects WHERE code = ?1")?,
             new_subject: connection.prepare_cached("INSERT INTO subjects (code, recorded_at) VALUES (?1, ?2)")?,
@@ -364,33 +379,66 @@ impl<'c> Appender<'c> {
         self.identities.seen(row)
     }
 
-    /// Rows of one batch that say different things about one record: nobody can tell which is meant.
     fn contradiction(&mut self, rows: &[Encoded]) {
-        let mut lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
-        lines.sort_unstable();
-        let shown: Vec<String> = lines.iter().take(10).map(u64::to_string).collect();
-        let more = if lines.len() > 10 { format!(" and {} more", lines.len() - 10) } else { String::new() };
+        let reason = contradiction(rows);
         for row in rows {
-            let reason = format!(
-                "the same record stands on lines {}{more} with different content, expected each record once",
-                shown.join(", ")
-            );
-            self.set_aside(row, reason);
+            self.set_aside(row, reason.clone());
         }
     }
 
     fn set_aside(&mut self, row: &Encoded, reason: String) {
-        let cells: serde_json::Map<String, serde_json::Value> =
+        let fields: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(row.body()).unwrap_or_default();
-        let cells = cells
+        let code = self.classes[row.class].1;
+        let declared = self.vocabulary.code_id(code).map(|id| self.vocabulary.code(id));
+        let cells = fields
             .into_iter()
-            .map(|(field, value)| (field, value.as_str().map(str::to_owned).unwrap_or_default()))
+            .map(|(id, value)| {
+                let text = value.as_str().unwrap_or_default();
+                let field = declared.and_then(|code| code.field(&id)).map(|(_, field)| field);
+                let cell = field.map_or_else(|| text.to_owned(), |field| as_handed_in(&field.kind, text));
+                (id, cell)
+            })
             .collect();
         let row = Aside {
             line: row.line,
-            row: Rejected { code: Some(self.classes[row.class].1.to_owned()), cells, reasons: vec![reason] },
+            row: Rejected { code: Some(code.to_owned()), cells, reasons: vec![reason] },
         };
         self.aside.push(row);
+    }
+}
+
+/// What is wrong with rows of one batch that say different things about one record: nobody can tell which is meant.
+pub(crate) fn contradiction(rows: &[Encoded]) -> String {
+    let mut lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
+    lines.sort_unstable();
+    let shown: Vec<String> = lines.iter().take(10).map(u64::to_string).collect();
+    let more = if lines.len() > 10 { format!(" and {} more", lines.len() - 10) } else { String::new() };
+    format!(
+        "the same record (subject and key) stands on lines {}{more} with different content, expected each record once",
+        shown.join(", ")
+    )
+}
+
+/// The canonical text of a field as a cell that gives the same field when it is handed in again. Only money is kept
+/// in another unit than some columns are written in.
+fn as_handed_in(kind: &FieldKind, text: &str) -> String {
+    match kind {
+        FieldKind::Money(unit) => {
+            // A unit of 10ⁿ fen makes a fen the n-th place after the point.
+            let places = unit.fen().ilog10();
+            parse_decimal(text, 2).map_or_else(|_| text.to_owned(), |fen| display_decimal(fen, places))
+        }
+        FieldKind::Text(_)
+        | FieldKind::Date
+        | FieldKind::Count
+        | FieldKind::Number
+        | FieldKind::Enum(_)
+        | FieldKind::Set(_)
+        | FieldKind::Region
+        | FieldKind::Industry
+        | FieldKind::Uscc
+        | FieldKind::PersonId => text.to_owned(),
     }
 }
 
@@ -405,4 +453,22 @@ fn end(date: Date) -> Option<i32> {
 
 fn count(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use hengxin_core::vocabulary::MoneyUnit;
+
+    use super::*;
+
+    #[test]
+    fn money_is_given_back_in_the_unit_of_its_column() {
+        for (unit, yuan, cell) in [
+            (MoneyUnit::TenThousandYuan, "2000", "0.2"),
+            (MoneyUnit::TenThousandYuan, "0.01", "0.000001"),
+            (MoneyUnit::Yuan, "2000.5", "2000.5"),
+        ] {
+            assert_eq!(as_handed_in(&FieldKind::Money(unit), yuan), cell);
+        }
+    }
 }

@@ -85,21 +85,32 @@ impl Protector {
     }
 
     /// Makes a random key and its file. Fails when the file exists: a key is never overwritten.
+    ///
+    /// The file appears whole or not at all: half a key, left by a full disk or a lost process, would shut everybody
+    /// out of the ledger. The write lock of the ledger keeps two processes from making one at once.
     pub(crate) fn create(path: &Path) -> Result<Protector> {
+        let failed = |error| Error::io(path, error);
         let mut key = [0u8; 32];
-        getrandom::fill(&mut key)
-            .map_err(|error| Error::io(path, std::io::Error::other(error.to_string())))?;
+        getrandom::fill(&mut key).map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600);
         }
-        let mut file = options.open(path).map_err(|error| Error::io(path, error))?;
-        file.write_all(format!("{}\n", hex(&key)).as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|error| Error::io(path, error))?;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let new = path.with_file_name(name);
+        let written = options
+            .open(&new)
+            .and_then(|mut file| {
+                file.write_all(format!("{}\n", hex(&key)).as_bytes()).and_then(|()| file.sync_all())
+            })
+            // A link, unlike a renaming, never replaces what is there.
+            .and_then(|()| std::fs::hard_link(&new, path));
+        let removed = std::fs::remove_file(&new);
+        written.and(removed).map_err(failed)?;
         Ok(Protector::with_key(&key))
     }
 }

@@ -1,7 +1,7 @@
 //! Rows that could not be recorded: kept with every reason, exported, mended, handed in again.
 
 use hengxin_core::date::Moment;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
 use crate::encode::push_json;
@@ -140,39 +140,60 @@ impl Snapshot {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Quarantined>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT id, source, line, recorded_at, code, cells, reasons,
-                    (SELECT status FROM quarantine_events
-                     WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
-             FROM quarantine WHERE id > ?1 AND recorded_at <= ?2 AND (?3 OR status IS NULL) ORDER BY id LIMIT ?4",
-        )?;
+        let mut statement = self.connection().prepare_cached(&format!(
+            "{SELECT} WHERE id > ?1 AND recorded_at <= ?2 AND (?3 OR status IS NULL) ORDER BY id LIMIT ?4"
+        ))?;
         let after = after.map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = statement.query((after, self.known_at().0, filter == QuarantineFilter::All, limit))?;
         let mut list = Vec::new();
         while let Some(row) = rows.next()? {
-            let number = |n: i64| u64::try_from(n).unwrap_or(0);
-            let (cells, reasons): (String, String) = (row.get(5)?, row.get(6)?);
-            let damaged = |error: serde_json::Error| Error::corrupt(format!("a quarantined row: {error}"));
-            list.push(Quarantined {
-                id: number(row.get(0)?),
-                source: row.get(1)?,
-                line: number(row.get(2)?),
-                recorded_at: Moment(row.get(3)?),
-                row: Rejected {
-                    code: row.get(4)?,
-                    cells: serde_json::from_str(&cells).map_err(damaged)?,
-                    reasons: serde_json::from_str(&reasons).map_err(damaged)?,
-                },
-                status: match row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)? {
-                    None => QuarantineStatus::Open,
-                    Some("dismissed") => QuarantineStatus::Dismissed,
-                    Some(_) => QuarantineStatus::Resubmitted,
-                },
-            });
+            list.push(quarantined(row)?);
         }
         Ok(list)
     }
+
+    /// One quarantined row, whatever became of it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownQuarantine`], and as [`Snapshot::quarantine`].
+    pub fn quarantined(&self, id: u64) -> Result<Quarantined> {
+        let mut statement =
+            self.connection().prepare_cached(&format!("{SELECT} WHERE id = ?1 AND recorded_at <= ?2"))?;
+        let number = i64::try_from(id).unwrap_or(i64::MAX);
+        let mut rows = statement.query((number, self.known_at().0))?;
+        match rows.next()? {
+            Some(row) => quarantined(row),
+            None => Err(Error::UnknownQuarantine { found: id }),
+        }
+    }
+}
+
+const SELECT: &str = "SELECT id, source, line, recorded_at, code, cells, reasons,
+                             (SELECT status FROM quarantine_events
+                              WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
+                      FROM quarantine";
+
+fn quarantined(row: &Row<'_>) -> Result<Quarantined> {
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let (cells, reasons): (String, String) = (row.get(5)?, row.get(6)?);
+    let damaged = |error: serde_json::Error| Error::corrupt(format!("a quarantined row: {error}"));
+    Ok(Quarantined {
+        id: number(row.get(0)?),
+        source: row.get(1)?,
+        line: number(row.get(2)?),
+        recorded_at: Moment(row.get(3)?),
+        row: Rejected {
+            code: row.get(4)?,
+            cells: serde_json::from_str(&cells).map_err(damaged)?,
+            reasons: serde_json::from_str(&reasons).map_err(damaged)?,
+        },
+        status: match row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+            None => QuarantineStatus::Open,
+            Some("dismissed") => QuarantineStatus::Dismissed,
+            Some(_) => QuarantineStatus::Resubmitted,
+        },
+    })
 }
 
 fn cells_json(cells: &[(String, String)]) -> String {

@@ -77,7 +77,7 @@ impl Recorder {
 
     pub(crate) fn append_within(&mut self, batch: &Batch) -> Result<Report> {
         let moment = self.next_moment()?;
-        append::append(&self.connection, &mut self.book, moment, batch)
+        append::append(&self.connection, &mut self.book, moment, &self.shared.vocabulary, batch)
     }
 
     pub(crate) fn deliver_within(&mut self, actor: &str, deliveries: &[Delivery]) -> Result<Moment> {

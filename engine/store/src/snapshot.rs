@@ -13,12 +13,14 @@ use hengxin_core::vocabulary::{Mark, Shape, Vocabulary};
 use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
+use crate::append::ingested_before;
 use crate::deliveries::KnownDeliveries;
 use crate::dictionary::{Dictionary, Stored};
 use crate::encode::Key;
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
 use crate::resolve::{self, Entry, Standing};
+use crate::submission::{FileStamp, Report};
 
 /// A view of the ledger as known at one moment. Holds one read transaction: drop it soon.
 #[derive(Debug)]
@@ -117,6 +119,15 @@ impl Snapshot {
     /// The vocabulary of the ledger.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.shared.vocabulary
+    }
+
+    /// The report of a file that was ingested before under this vocabulary; `None` for one that was not. Spares reading
+    /// it again: recording it would change nothing.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] and engine failures.
+    pub fn ingested(&self, file: &FileStamp) -> Result<Option<Report>> {
+        ingested_before(self.connection(), file, &self.shared.vocabulary.edition)
     }
 
     pub(crate) fn connection(&self) -> &Connection {

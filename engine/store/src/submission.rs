@@ -1,9 +1,12 @@
 //! Rows on their way into the ledger, and what became of them.
 
+use std::collections::HashSet;
+
 use hengxin_core::date::Moment;
 use hengxin_core::draft::Draft;
 use hengxin_core::vocabulary::Vocabulary;
 
+use crate::append::contradiction;
 use crate::encode::{Encoded, Encoder, Key, Order};
 
 /// One row handed in.
@@ -127,6 +130,30 @@ impl Batch {
         }
         let rows = sorted(rows);
         Batch { rows, rejected, classes: encoder.classes, vocabulary: vocabulary.edition.clone(), origin }
+    }
+
+    /// Lines of rows that say different things about one record, each with its reason. Recording the batch sets them
+    /// aside as the ledger would write them; whoever still has the file can [`Batch::reject`] them as it has them.
+    pub fn contradictions(&self) -> Vec<(u64, String)> {
+        let same = |a: &Encoded, b: &Encoded| (a.subject, a.key) == (b.subject, b.key);
+        let runs = self.rows.chunk_by(same).filter(|run| run.iter().any(|r| r.content != run[0].content));
+        runs.flat_map(|run| {
+            let reason = contradiction(run);
+            run.iter().map(move |row| (row.line, reason.clone()))
+        })
+        .collect()
+    }
+
+    /// Names quarantined rows that this batch replaces, once all of it has been read.
+    pub fn resolves(&mut self, entries: Vec<u64>) {
+        self.origin.resolves.extend(entries);
+    }
+
+    /// Turns the records on some lines into rejected rows.
+    pub fn reject(&mut self, rejected: Vec<(u64, Rejected)>) {
+        let lines: HashSet<u64> = rejected.iter().map(|(line, _)| *line).collect();
+        self.rows.retain(|row| !lines.contains(&row.line));
+        self.rejected.extend(rejected);
     }
 
     /// How many rows it holds.

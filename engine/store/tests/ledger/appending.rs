@@ -68,7 +68,7 @@ fn rows_that_contradict_each_other_are_all_set_aside_with_their_lines() {
     assert_eq!(counts(&report), (1, 0, 0, 3));
     let snapshot = ledger.snapshot(None).expect("a snapshot");
     let aside = snapshot.quarantine(QuarantineFilter::Open, None, 10).expect("readable");
-    let reason = "the same record stands on lines 1, 3, 4 with different content, expected each record once";
+    let reason = "the same record (subject and key) stands on lines 1, 3, 4 with different content, expected each record once";
     assert!(aside.iter().all(|row| row.row.reasons == [reason]), "{aside:?}");
     // Rows 1 and 4 are the same text: kept once.
     assert_eq!(aside.len(), 2);
