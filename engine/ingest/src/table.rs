@@ -5,6 +5,7 @@ use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use calamine::{Data, Reader as _, Xlsx};
+use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 /// Longest cell, in bytes. Official fields end at 4,000 characters.
@@ -323,13 +324,19 @@ fn parquet_rows(path: &Path) -> Result<Table, FileError> {
         expected: "a complete Parquet file of plain columns".to_owned(),
     };
     let file = File::open(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
-    let reader = SerializedFileReader::new(file).map_err(|e| broken(e.to_string()))?;
+    let reader = unbroken(|| SerializedFileReader::new(file)).map_err(|e| broken(e.to_string()))?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let header = schema.root_schema().get_fields().iter().map(|f| f.name().to_owned()).collect();
-    let mut rows = parquet::record::reader::RowIter::from_file_into(Box::new(reader)).enumerate();
+    let mut rows = parquet::record::reader::RowIter::from_file_into(Box::new(reader));
+    let (mut line, mut damaged) = (0, false);
     let rows = std::iter::from_fn(move || {
-        let (i, row) = rows.next()?;
-        let line = i as u64 + 1;
+        // Behind a damaged page the reader reports the same fault for ever.
+        if damaged {
+            return None;
+        }
+        line += 1;
+        let row = unbroken(|| rows.next().transpose()).transpose()?;
+        damaged = row.is_err();
         Some(match row {
             Ok(row) => {
                 checked(line, row.get_column_iter().map(|(_, field)| field_text(field)).collect(), None)
@@ -338,6 +345,12 @@ fn parquet_rows(path: &Path) -> Result<Table, FileError> {
         })
     });
     Ok(Table { header, rows: Box::new(rows) })
+}
+
+/// What `read` gives. The reader of Parquet asserts what a damaged file does not hold to: that is a fault of the file.
+fn unbroken<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(ParquetError::General("damaged content".to_owned())))
 }
 
 fn field_text(field: &parquet::record::Field) -> String {
