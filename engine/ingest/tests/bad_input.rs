@@ -202,6 +202,24 @@ fn workbooks_give_dates_numbers_and_leading_zeros_as_people_see_them() {
 }
 
 #[test]
+fn two_cells_in_opposite_corners_of_a_sheet_are_two_cells() {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (i, title) in HEADER.split(',').enumerate() {
+        sheet.write(0, u16::try_from(i).expect("few"), title).expect("a cell");
+    }
+    sheet.write(1_048_575, 16_383, "x").expect("a cell");
+    book.add_worksheet().set_name("第二页").expect("a name").write(0, 0, "y").expect("a cell");
+    let path = file("corners.xlsx", &book.save_to_buffer().expect("a workbook"));
+    let read = read(&path);
+    assert_eq!(
+        read.rejected[0].reasons,
+        ["the row: found a value in column 16384, expected 9 columns as in the header"]
+    );
+    assert_eq!(open(&path).expect("a table").unread_sheets, ["第二页"]);
+}
+
+#[test]
 fn parquet_rows_are_read_by_column_name() {
     use parquet::data_type::{ByteArray, ByteArrayType};
     use parquet::file::writer::SerializedFileWriter;
