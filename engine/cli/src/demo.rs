@@ -1,25 +1,32 @@
-//! `hengxin demo`: the whole way on a synthetic district, from files to tiers and reasons.
+//! `hengxin demo`: the whole way on a synthetic district, from files to tiers, reasons and a running service.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use hengxin_core::date::Date;
 use hengxin_core::fact::Delivery;
 use hengxin_core::region::RegionCode;
+use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::RegisterId;
+use hengxin_service::{Config, Engine, EngineOptions, record_tiers};
+use hengxin_standard::Catalogue;
+use hengxin_store::{Ledger, TierFilter};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::{self, Place};
 use crate::failure::Failure;
-use crate::{district, ingest, output, score};
+use crate::question::problem;
+use crate::{district, ingest, output, score, serve};
 
-/// Load the sample district, score it, and explain one enterprise.
+/// Load the sample district, score it, explain one enterprise, and serve.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   hengxin demo
-  hengxin demo --data /tmp/demo
+  hengxin demo --data /tmp/demo --listen 127.0.0.1:0
+  hengxin demo --no-serve
 
 Run again it finds its work done and only shows it.")]
 pub struct Arguments {
@@ -29,25 +36,64 @@ pub struct Arguments {
     /// How many enterprises.
     #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=90_000))]
     enterprises: u32,
+    /// End after the explanation instead of serving.
+    #[arg(long)]
+    no_serve: bool,
+    #[command(flatten)]
+    socket: serve::Socket,
 }
 
-const SEED: u64 = 20_261_101;
+/// The seed of the sample district.
+pub const SEED: u64 = 20_261_101;
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let place = Place::at(&arguments.data);
-    let catalogue = place.catalogue()?;
+    let catalogue = Arc::new(place.catalogue()?);
     let ledger = place.create(&catalogue)?;
+    load(arguments, &ledger, &catalogue)?;
+    let (year, month, day) = district::LAST_DAY;
+    let as_of = Date::from_ymd(year, month, day).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+    deliver(&ledger, as_of)?;
+    let fields: Vec<String> = catalogue.fields().map(str::to_owned).collect();
+    let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
+    let worst = score_all(&engine, &fields, as_of, arguments.enterprises)?;
+    if let Some((tier, code)) = worst {
+        println!("\nOne of tier {tier}, explained:\n");
+        score::explain(&score::Arguments::about(code.as_str(), as_of, &arguments.data))?;
+        try_next(code, as_of, &arguments.data);
+    }
+    if arguments.no_serve {
+        engine.stop_writing();
+        return Ok(());
+    }
+    let config = Config { address: arguments.socket.listen, ..Config::default() };
+    serve::until_stopped(config, engine, |address| {
+        println!("\nServing on {address} until Ctrl-C. From another terminal:");
+        println!("  grpcurl -plaintext {address} list");
+        if let Some((_, code)) = worst {
+            println!(
+                "  grpcurl -plaintext -d '{{\"enterprise\": \"enterprises/{code}\", \"field\": \"market-regulation\", \
+                 \"as_of\": \"{as_of}\"}}' {address} hengxin.v1.SupervisionService/GetTier"
+            );
+        }
+    })
+}
+
+fn load(arguments: &Arguments, ledger: &Ledger, catalogue: &Catalogue) -> Result<(), Failure> {
     let folder = arguments.data.join("district");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     println!("The sample district: {} enterprises, none of them real.", arguments.enterprises);
     for sheet in district::district(arguments.enterprises, SEED) {
         sheet.write_csv(&folder)?;
         let path = folder.join(format!("{}.csv", sheet.name));
-        ingest::show(&path, &ingest::file(&path, None, &ledger, &catalogue)?, false);
+        ingest::show(&path, &ingest::file(&path, None, ledger, catalogue)?, false);
     }
-    let (year, month, day) = district::LAST_DAY;
-    let as_of = Date::from_ymd(year, month, day).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+    Ok(())
+}
+
+/// States once that every register is complete through the district's last day.
+fn deliver(ledger: &Ledger, through: Date) -> Result<(), Failure> {
     let first = district::subject(0).and_then(|c| c.parse().ok());
     let delivered = match first {
         Some(subject) => {
@@ -57,58 +103,76 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         None => false,
     };
-    if !delivered {
-        let registers = (0..catalogue.vocabulary.registers.len()).filter_map(|i| u16::try_from(i).ok());
-        let all: Vec<Delivery> = registers
-            .map(|i| Delivery { register: RegisterId(i), region: RegionCode::NATIONAL, through: as_of })
-            .collect();
-        ledger.recorder().and_then(|mut r| r.deliver("demo", &all)).map_err(data::store)?;
+    if delivered {
+        return Ok(());
     }
-    let snapshot = ledger.snapshot(None).map_err(data::store)?;
-    let fields: Vec<String> = catalogue.fields().map(str::to_owned).collect();
-    let bar = ProgressBar::new(u64::from(arguments.enterprises));
+    let registers = (0..ledger.vocabulary().registers.len()).filter_map(|i| u16::try_from(i).ok());
+    let all: Vec<Delivery> = registers
+        .map(|i| Delivery { register: RegisterId(i), region: RegionCode::NATIONAL, through })
+        .collect();
+    ledger.recorder().and_then(|mut r| r.deliver("demo", &all)).map_err(data::store)?;
+    Ok(())
+}
+
+/// Decides and records all tiers, prints how many are in each; one enterprise of the strictest.
+fn score_all(
+    engine: &Engine,
+    fields: &[String],
+    as_of: Date,
+    enterprises: u32,
+) -> Result<Option<(u16, Uscc)>, Failure> {
+    let bar = ProgressBar::new(u64::from(enterprises) * fields.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("scoring {wide_bar} {pos}/{len}  {eta} left") {
         bar.set_style(style);
     }
-    // (field, tier) → enterprises; `None` is no tier.
-    let mut counts: BTreeMap<(String, Option<u8>), u32> = BTreeMap::new();
-    let mut worst: Option<(u8, String)> = None;
-    for n in 0..arguments.enterprises {
-        bar.inc(1);
-        let Some(subject) = district::subject(n).and_then(|c| c.parse().ok()) else { continue };
-        let Some(file) = snapshot.credit_file(subject).map_err(data::store)? else { continue };
-        for field in &fields {
-            let Ok(policy) = catalogue.policy(field, as_of) else { continue };
-            let (decision, _) = score::decide(&catalogue, &policy.policy, &file, as_of);
-            *counts.entry((field.clone(), decision.tier)).or_default() += 1;
-            if let Some(tier) = decision.tier.filter(|t| worst.as_ref().is_none_or(|(w, _)| t > w)) {
-                worst = Some((tier, subject.to_string()));
+    let mut table = output::table(&["field", "tier 1", "tier 2", "tier 3", "tier 4", "no tier"]);
+    let mut worst: Option<(u16, Uscc)> = None;
+    for (field, before) in fields.iter().zip(0u64..) {
+        let done = |n| bar.set_position(before * u64::from(enterprises) + n);
+        record_tiers(engine, field, as_of, done).map_err(problem)?;
+        let counts = count(engine, field, &mut worst)?;
+        let cell = |tier: Option<u16>| counts.get(&tier).copied().unwrap_or(0).to_string();
+        table.add_row([
+            field.clone(),
+            cell(Some(1)),
+            cell(Some(2)),
+            cell(Some(3)),
+            cell(Some(4)),
+            cell(None),
+        ]);
+    }
+    bar.finish_and_clear();
+    println!("\nEnterprises by tier on {as_of}\n\n{table}");
+    Ok(worst)
+}
+
+fn count(
+    engine: &Engine,
+    field: &str,
+    worst: &mut Option<(u16, Uscc)>,
+) -> Result<BTreeMap<Option<u16>, u32>, Failure> {
+    let snapshot = engine.ledger().snapshot(None).map_err(data::store)?;
+    let filter = TierFilter { field: field.to_owned(), ..TierFilter::default() };
+    let mut counts = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = snapshot.current_tiers(&filter, after, 1000).map_err(data::store)?;
+        let Some(last) = page.last() else { return Ok(counts) };
+        after = Some(last.record.subject);
+        for stored in &page {
+            let tier = stored.record.tier;
+            *counts.entry(tier).or_default() += 1;
+            if let Some(tier) = tier.filter(|t| worst.is_none_or(|(w, _)| *t > w)) {
+                *worst = Some((tier, stored.record.subject));
             }
         }
     }
-    bar.finish_and_clear();
-    let mut table = output::table(&["field", "tier 1", "tier 2", "tier 3", "tier 4", "no tier"]);
-    for field in &fields {
-        let count = |tier: Option<u8>| counts.get(&(field.clone(), tier)).copied().unwrap_or(0).to_string();
-        table.add_row([
-            field.clone(),
-            count(Some(1)),
-            count(Some(2)),
-            count(Some(3)),
-            count(Some(4)),
-            count(None),
-        ]);
-    }
-    println!("\nEnterprises by tier on {as_of}\n\n{table}");
-    if let Some((tier, code)) = worst {
-        println!("\nOne of tier {tier}, explained:\n");
-        let data = arguments.data.to_string_lossy().into_owned();
-        let date = as_of.to_string();
-        score::explain(&score::Arguments::about(&code, &date, &data))?;
-        println!("\nTry next:");
-        println!("  hengxin explain {code} --as-of {as_of} --data {data}");
-        println!("  hengxin tier {code} --field market-regulation --as-of {as_of} --data {data}");
-        println!("  hengxin standards show public-comprehensive");
-    }
-    Ok(())
+}
+
+fn try_next(code: Uscc, as_of: Date, data: &Path) {
+    let data = data.display();
+    println!("\nTry next:");
+    println!("  hengxin explain {code} --as-of {as_of} --data {data}");
+    println!("  hengxin tier {code} --field market-regulation --as-of {as_of} --data {data}");
+    println!("  hengxin standards show public-comprehensive");
 }

@@ -9,8 +9,11 @@ mod district;
 mod failure;
 mod ingest;
 mod output;
+mod question;
 mod score;
+mod serve;
 mod standards;
+mod tier;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -25,6 +28,7 @@ use failure::Failure;
     after_help = "\
 Examples:
   hengxin demo                            the whole way on a synthetic district
+  hengxin serve                           gRPC over the ledger of ./hengxin-data
   hengxin uscc 91110101MA00000U27         check a unified social credit code
   hengxin standards list                  the editions that ship with this binary
   hengxin standards check my-standards/   all faults of a folder of standards, at once
@@ -39,8 +43,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Load the sample district, score it, and explain one enterprise.
+    /// Load the sample district, score it, explain one enterprise, and serve.
     Demo(demo::Arguments),
+    /// Serve gRPC over the ledger of a data folder.
+    Serve(serve::Arguments),
     /// Check unified social credit codes: every defect, and what may have been meant.
     Uscc(codes::Arguments),
     /// Check, list, show or pin evaluation standards.
@@ -52,7 +58,7 @@ enum Command {
     /// Score one enterprise and tell every reason.
     Explain(score::Arguments),
     /// The supervision tier of one enterprise in one field, and what follows.
-    Tier(score::TierArguments),
+    Tier(tier::Arguments),
     /// Write a synthetic district: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Print a completion script for a shell.
@@ -67,12 +73,13 @@ fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Uscc(arguments) => codes::run(&arguments),
         Command::Standards(arguments) => standards::run(&arguments),
         Command::Ingest(arguments) => ingest::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),
-        Command::Tier(arguments) => score::tier(&arguments),
+        Command::Tier(arguments) => tier::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(

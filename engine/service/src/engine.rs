@@ -53,7 +53,8 @@ impl std::fmt::Debug for EngineOptions {
 pub struct Engine {
     catalogue: Arc<Catalogue>,
     ledger: Ledger,
-    writer: Writer,
+    /// `None` for an engine that only reads.
+    writer: Option<Writer>,
     clock: Arc<dyn Clock>,
     decisions_max: usize,
     tokens: Tokens,
@@ -209,8 +210,29 @@ impl Engine {
     /// # Errors
     /// When the ledger cannot be read or written.
     pub fn open(catalogue: Arc<Catalogue>, ledger: Ledger, options: EngineOptions) -> Answer<Arc<Engine>> {
-        let watermark = ledger.watermark()?;
         let writer = Writer::start(&ledger)?;
+        Engine::over(catalogue, ledger, Some(writer), options)
+    }
+
+    /// An engine that only answers; the ledger may be opened for reading.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn read_only(
+        catalogue: Arc<Catalogue>,
+        ledger: Ledger,
+        options: EngineOptions,
+    ) -> Answer<Arc<Engine>> {
+        Engine::over(catalogue, ledger, None, options)
+    }
+
+    fn over(
+        catalogue: Arc<Catalogue>,
+        ledger: Ledger,
+        writer: Option<Writer>,
+        options: EngineOptions,
+    ) -> Answer<Arc<Engine>> {
+        let watermark = ledger.watermark()?;
         // A secret of this ledger that tells nothing of its key.
         let tokens = Tokens::new(ledger.protector().digest("PAGE TOKENS 1").as_bytes());
         Ok(Arc::new(Engine {
@@ -237,8 +259,18 @@ impl Engine {
     }
 
     /// The one writer of this process.
-    pub fn writer(&self) -> &Writer {
-        &self.writer
+    ///
+    /// # Errors
+    /// In an engine that only reads.
+    pub fn writer(&self) -> Answer<&Writer> {
+        Ok(self.writer.as_ref().ok_or(hengxin_store::Error::ReadOnly)?)
+    }
+
+    /// Finishes the writes that wait and takes no more.
+    pub fn stop_writing(&self) {
+        if let Some(writer) = &self.writer {
+            writer.stop();
+        }
     }
 
     /// The seal of page tokens.

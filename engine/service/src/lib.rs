@@ -9,7 +9,7 @@
 
 pub mod engine;
 mod grpc;
-mod hex;
+pub mod hex;
 pub mod outline;
 pub mod page;
 pub mod problem;

@@ -167,12 +167,9 @@ impl Bound {
         let news = Arc::new(news);
         let mut services = routes(Arc::clone(&engine), config.load, heard).add_service(health_service);
         if config.reflection {
-            services = services.add_service(
-                tonic_reflection::server::Builder::configure()
-                    .register_encoded_file_descriptor_set(hengxin_proto::FILE_DESCRIPTOR_SET)
-                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                    .build_v1()?,
-            );
+            // Both versions: grpcio's own reflection client still asks for the older one.
+            services =
+                services.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
         }
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = server
@@ -220,12 +217,18 @@ impl Bound {
             }
         };
         looking.abort();
-        let writer = engine.writer().clone();
         // Waits for the disk, so not on this thread. A panic there has been answered to its callers already.
-        let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || engine.stop_writing()).await;
         tracing::info!(target: "hengxin::server", "stopped");
         Ok(result?)
     }
+}
+
+/// What clients may ask about: our services and health.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(hengxin_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
 async fn set_all(health: &HealthReporter, status: ServingStatus) {

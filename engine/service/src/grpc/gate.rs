@@ -83,7 +83,8 @@ impl Gate {
             // Nobody waiting any longer is no failure of the write.
             let _ = done.send(answer);
         };
-        self.engine.writer().submit(job, reply).map_err(|error| status(&error.into()))?;
+        let writer = self.engine.writer().map_err(|problem| status(&problem))?;
+        writer.submit(job, reply).map_err(|error| status(&error.into()))?;
         let answer = answer.await.unwrap_or(Err(hengxin_store::Error::Stopped));
         let answer = answer.map_err(|error| status(&error.into()))?;
         self.run(move |engine| submit::note(engine, answer)).await

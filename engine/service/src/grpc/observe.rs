@@ -86,7 +86,9 @@ fn methods() -> HashSet<String> {
             service.method.into_iter().map(move |method| format!("{name}/{}", method.name()))
         })
         .collect();
-    methods.insert("grpc.reflection.v1.ServerReflection/ServerReflectionInfo".to_owned());
+    let reflection = ["v1", "v1alpha"];
+    let name = |version| format!("grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+    methods.extend(reflection.map(name));
     methods
 }
 

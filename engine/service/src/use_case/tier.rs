@@ -273,7 +273,7 @@ pub fn record_all(
         done += u64::try_from(subjects.len()).unwrap_or(0);
         drop(snapshot);
         let job = Job { request: None, command: Command::Record(results), respond: Box::new(|_| Vec::new()) };
-        engine.writer().call(job)?;
+        engine.writer()?.call(job)?;
         progress(done);
     }
 }

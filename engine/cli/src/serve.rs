@@ -1,0 +1,147 @@
+//! `hengxin serve`: the gRPC service over a data folder.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hengxin_service::{Config, Engine, EngineOptions, Tls, bind};
+use tracing_subscriber::EnvFilter;
+
+use crate::data::Place;
+use crate::failure::Failure;
+use crate::question::problem;
+
+/// Serve gRPC over the ledger of a data folder.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  hengxin serve
+  hengxin serve --data /srv/hengxin --listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key
+  hengxin serve --tls-cert server.pem --tls-key server.key --client-ca clients.pem --log-json
+  grpcurl -plaintext 127.0.0.1:50051 list
+
+Ctrl-C or SIGTERM drains: health says NOT_SERVING, requests under way are finished, queued writes reach the disk.
+HENGXIN_LOG sets the log level, such as `warn` or `hengxin::call=info`.")]
+pub struct Arguments {
+    #[command(flatten)]
+    socket: Socket,
+    /// Certificate chain of the server, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Let in only clients with a certificate of these authorities, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+    /// Listen without TLS beyond loopback, behind a proxy that encrypts.
+    #[arg(long, conflicts_with = "tls_cert")]
+    plaintext: bool,
+    /// Do not tell clients which services there are.
+    #[arg(long)]
+    no_reflection: bool,
+    /// Seconds health says `NOT_SERVING` before a shutdown closes anything.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    notice: u64,
+    /// Seconds a shutdown waits for requests under way.
+    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    drain: u64,
+    /// Logs as one JSON object a line.
+    #[arg(long)]
+    log_json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Where to listen.
+#[derive(clap::Args)]
+pub struct Socket {
+    /// Address and port; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let address = arguments.socket.listen;
+    let tls = match (&arguments.tls_cert, &arguments.tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            client_authority: arguments.client_ca.clone(),
+        }),
+        _ => None,
+    };
+    if tls.is_none() && !address.ip().is_loopback() && !arguments.plaintext {
+        return Err(Failure::Input(format!(
+            "--listen: found {address}, beyond this machine and without TLS; expected --tls-cert and --tls-key, or \
+             --plaintext behind a proxy that encrypts"
+        )));
+    }
+    log(arguments.log_json);
+    let catalogue = Arc::new(arguments.place.catalogue()?);
+    let ledger = arguments.place.create(&catalogue)?;
+    let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
+    let config = Config {
+        load: hengxin_service::Load::default(),
+        address,
+        tls,
+        reflection: !arguments.no_reflection,
+        drain: Duration::from_secs(arguments.drain),
+        notice: Duration::from_secs(arguments.notice),
+    };
+    until_stopped(config, engine, |address| println!("serving hengxin.v1 on {address}; Ctrl-C stops"))
+}
+
+/// Serves until Ctrl-C or SIGTERM; `ready` hears the address once it is taken.
+pub fn until_stopped(
+    config: Config,
+    engine: Arc<Engine>,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the service")?;
+    runtime.block_on(async {
+        let stopped = stopped().context("cannot listen for signals")?;
+        let bound = bind(config, engine).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+        ready(bound.address());
+        bound.run(stopped).await.map_err(|e| Failure::System(anyhow::Error::new(e)))
+    })
+}
+
+/// Ends with the first Ctrl-C or SIGTERM. The listeners stand before this returns, so that no signal is missed.
+#[cfg(unix)]
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a way to hear the signal the process is ended by the system instead.
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// Structured logs on standard error; no personal data reaches them.
+fn log(as_json: bool) {
+    let filter = EnvFilter::try_from_env("HENGXIN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber cannot be: this is the only place that sets one.
+    if as_json {
+        logs.json().init();
+    } else {
+        logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+    }
+}
