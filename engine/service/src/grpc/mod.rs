@@ -11,6 +11,7 @@ mod scoring;
 mod standard;
 mod status;
 mod supervision;
+mod whole;
 
 use std::sync::Arc;
 

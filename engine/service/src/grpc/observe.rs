@@ -86,9 +86,9 @@ fn methods() -> HashSet<String> {
             service.method.into_iter().map(move |method| format!("{name}/{}", method.name()))
         })
         .collect();
-    for version in ["v1", "v1alpha"] {
-        methods.insert(format!("grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"));
-    }
+    let reflection = ["v1", "v1alpha"];
+    let name = |version| format!("grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+    methods.extend(reflection.map(name));
     methods
 }
 

@@ -12,6 +12,7 @@ use tower::Layer;
 
 use super::MESSAGE_MAX;
 use super::status::refuse;
+use super::whole::whole;
 
 /// An answer that fits into one message; clients take no larger one.
 pub fn fitting<M: Message>(answer: M) -> Result<Response<M>, Status> {
@@ -82,7 +83,7 @@ where
         if !request.uri().path().starts_with("/hengxin.") {
             return Box::pin(self.inner.call(request));
         }
-        let answer = self.inner.call(request);
+        let answer = self.inner.call(request.map(whole));
         Box::pin(async move {
             let answer = answer.await?;
             // A request that was refused is answered in the head alone.

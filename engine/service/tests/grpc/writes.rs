@@ -329,13 +329,19 @@ async fn a_submission_cut_off_between_its_messages_leaves_nothing() {
         facts: vec![penalty(code(1), number, "2026-01-10")],
         ..Default::default()
     };
-    let (messages, stream) = tokio::sync::mpsc::channel(4);
-    messages.send(message("cut", "罚1号")).await.unwrap();
-    let mut ledger = rig.ledger();
-    let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
-    let sending = tokio::spawn(async move { ledger.submit_facts(stream).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    sending.abort();
+    // Many times: the transport may take a stream that was cancelled for one that ended.
+    let mut open = Vec::new();
+    for _ in 0..30 {
+        let (messages, stream) = tokio::sync::mpsc::channel(4);
+        messages.send(message("cut", "罚1号")).await.unwrap();
+        let mut ledger = rig.ledger();
+        let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
+        let sending = tokio::spawn(async move { ledger.submit_facts(stream).await });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        sending.abort();
+        // Dropped, it would end its stream in good order.
+        open.push(messages);
+    }
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(count(&rig).await, before);
     // A later message that is wrong takes the earlier ones with it.
