@@ -9,6 +9,7 @@
 )]
 
 pub mod differential;
+pub mod district;
 pub mod kernel;
 pub mod random;
 pub mod reference;

@@ -1,7 +1,7 @@
 //! What is known about one subject, as columns the kernel can read fast.
 //!
 //! The ledger cuts facts at a known-at moment, resolves corrections and withdrawals, and lays what is left out in
-//! columns sorted by (occurred-on, fact id). The cut at an as-of date is then a prefix. Descriptive text stays behind.
+//! columns sorted by day, those of one day in the order of their records. The cut at an as-of date is then a prefix. Descriptive text stays behind.
 
 use std::collections::HashMap;
 
@@ -69,7 +69,8 @@ pub const NO_NUMBER: i64 = i64::MIN;
 /// "This fact has no reference."
 pub const NO_REFERENCE: u32 = 0;
 
-/// The facts of one subject, column by column, all of one length, sorted by (occurred-on, id).
+/// The facts of one subject, column by column, all of one length, sorted by day; those of one day in the
+/// order of `docs/standard-format.md` §3.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts<'a> {
     /// Fact ids.
@@ -162,9 +163,10 @@ pub struct FactRow {
 }
 
 impl FactColumns {
-    /// Sorts `rows` by (occurred-on, id) and lays them out.
+    /// Sorts `rows` by day and lays them out. Rows of one day stay in the order given: that of their records (§3 of
+    /// the format), never that of their arrival.
     pub fn from_rows(mut rows: Vec<FactRow>) -> FactColumns {
-        rows.sort_unstable_by_key(|row| (row.occurred_on, row.id));
+        rows.sort_by_key(|row| row.occurred_on);
         let mut columns = FactColumns::default();
         for (i, row) in rows.into_iter().enumerate() {
             columns.id.push(row.id);

@@ -12,8 +12,8 @@ use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::{Code, FieldKind, Mark, Shape, Vocabulary};
 use sha2::{Digest, Sha256};
 
-/// A record's identity within its subject.
-pub(crate) type Key = [u8; 16];
+/// A record's identity within its subject, and its place among the facts of one day.
+pub type Key = [u8; 16];
 
 /// A row of `facts`, its subject and class not yet numbered.
 #[derive(Clone, Debug)]
@@ -200,7 +200,7 @@ impl<'v> Encoder<'v> {
 }
 
 /// The key of a record: code and natural key. The code's length comes first so that no two pairs share their text.
-pub(crate) fn key(code: &str, natural: &str) -> Key {
+pub fn key(code: &str, natural: &str) -> Key {
     let mut text = Vec::with_capacity(8 + code.len() + natural.len());
     text.extend_from_slice(&u64::try_from(code.len()).unwrap_or(u64::MAX).to_le_bytes());
     text.extend_from_slice(code.as_bytes());

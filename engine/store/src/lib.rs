@@ -39,6 +39,7 @@ mod verify;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
+pub use encode::{Key as RecordKey, key as record_key};
 pub use error::{Error, Fault, Result};
 pub use explain::{FactRecord, FactStatus};
 pub use identity::{Conflict, ConflictKind};

@@ -105,7 +105,7 @@ enum To {
 
 impl Snapshot {
     /// The file of `subject` with those of subjects related by one of `kinds` within `depth` steps (at most 3).
-    /// `None` when nothing was known about the subject. Related subjects nobody knows anything about are left out.
+    /// `None` when nothing was known about the subject. A related subject of whom nothing is known has an empty file.
     ///
     /// # Errors
     /// [`Error::TooManyRelated`], [`Error::Corrupt`], engine failures.
@@ -125,9 +125,12 @@ impl Snapshot {
         paths.dedup();
         let mut files = BTreeMap::new();
         for (_, _, to, ..) in &paths {
-            if !files.contains_key(to)
-                && let Some(file) = self.credit_file(*to)?
-            {
+            if !files.contains_key(to) {
+                // A parent elsewhere of whom nothing is recorded is unknown, not blameless: it keeps its place.
+                let file = match self.credit_file(*to)? {
+                    Some(file) => file,
+                    None => self.empty_file(*to)?,
+                };
                 files.insert(*to, file);
             }
         }

@@ -206,6 +206,32 @@ impl Snapshot {
         }))
     }
 
+    /// The file of a subject that others name and of whom nothing is recorded: no facts, and the deliveries of the
+    /// whole country.
+    pub(crate) fn empty_file(&self, subject: Uscc) -> Result<OwnedFile> {
+        let known = self.shared.deliveries.known(
+            self.connection(),
+            &self.shared.vocabulary,
+            self.watermark,
+            self.known_at,
+            Vec::new(),
+        )?;
+        let mut hash = Sha256::new();
+        hash.update(b"hengxin file 1\n");
+        hash.update(subject.as_bytes());
+        hash.update(0u64.to_le_bytes());
+        hash.update(known.canonical.as_bytes());
+        Ok(OwnedFile {
+            subject,
+            columns: FactColumns::default(),
+            registrations: Vec::new(),
+            references: Vec::new(),
+            classes: Arc::clone(&self.shared.dictionary.now().classes),
+            digest: hash.finalize().into(),
+            known,
+        })
+    }
+
     pub(crate) fn subject_id(&self, subject: Uscc) -> Result<Option<i64>> {
         let mut statement = self.connection().prepare_cached("SELECT id FROM subjects WHERE code = ?1")?;
         Ok(statement.query_row([subject.as_str()], |row| row.get(0)).optional()?)

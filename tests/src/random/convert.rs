@@ -32,7 +32,10 @@ impl KernelFile {
         references: &mut HashMap<String, u32>,
         file: &RefFile,
     ) -> KernelFile {
-        let rows = file.facts.iter().map(|fact| row(vocabulary, classes, references, fact)).collect();
+        let mut rows: Vec<FactRow> =
+            file.facts.iter().map(|fact| row(vocabulary, classes, references, fact)).collect();
+        // The ids of random facts stand for the order of their records.
+        rows.sort_by_key(|row| row.id);
         let mut registrations: Vec<Registration> =
             file.registrations.iter().map(|r| registration(vocabulary, r)).collect();
         registrations.sort_by_key(|r| (r.since, r.fact));

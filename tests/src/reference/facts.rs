@@ -59,7 +59,7 @@ fn matches(fact: &RefFact, attribute: &str, values: &Node) -> bool {
     values.items().iter().any(|value| has.iter().any(|h| h == scalar(value)))
 }
 
-/// §4: the facts of a selection, in the order of §3 (occurred-on, fact id); then those of one group only.
+/// §4: the facts of a selection, in the order of §3 (occurred-on, then `id`); then those of one group only.
 ///
 /// `selection` is the map beside whose keys `where`, `except`, `window` and `last` may stand; `codes` its codes.
 pub(super) fn select<'a>(

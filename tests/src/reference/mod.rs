@@ -32,7 +32,7 @@ pub use policy::{RefTier, classify};
 /// One fact as §3 describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefFact {
-    /// Ledger id; breaks ties between facts of one day.
+    /// Its place among the facts of one day.
     pub id: u64,
     /// Fact code.
     pub code: String,

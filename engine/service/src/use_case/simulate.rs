@@ -8,7 +8,7 @@ use hengxin_core::draft::Draft;
 use hengxin_core::fact::{Classes, FactColumns, FactId, FactRow, NO_NUMBER, NO_REFERENCE, Registration};
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::{Code, CodeId, Mark, Shape, Vocabulary};
-use hengxin_store::{FactRecord, OwnedDossier, OwnedFile, Snapshot};
+use hengxin_store::{FactRecord, OwnedDossier, OwnedFile, Snapshot, record_key};
 use sha2::{Digest as _, Sha256};
 
 use super::evaluate::{self, Evaluated, View, assess_supposed};
@@ -221,6 +221,11 @@ fn change(
             objections,
         });
     }
+    // As in the ledger: those of one day in the order of their records.
+    rows.sort_by_cached_key(|row| {
+        let added = row.id.0.checked_sub(ADDED).and_then(|n| added_keys.get(usize::try_from(n).ok()?));
+        keys.get(&row.id).or(added).map(|(code, key)| record_key(&vocabulary.code(*code).id, key))
+    });
     registrations.sort_unstable_by_key(|r| (r.since, r.fact));
     dossier.file.columns = FactColumns::from_rows(rows);
     dossier.file.registrations = registrations;

@@ -80,7 +80,7 @@ fn parents_are_followed_upwards_to_the_depth_asked_for() {
 }
 
 #[test]
-fn a_withdrawn_relation_leads_nowhere_and_an_unknown_subject_has_no_file() {
+fn a_withdrawn_relation_leads_nowhere() {
     let (_folder, ledger) = fresh();
     let mut recorder = ledger.recorder().expect("a recorder");
     append(
@@ -90,7 +90,6 @@ fn a_withdrawn_relation_leads_nowhere_and_an_unknown_subject_has_no_file() {
             penalty(subject(2), "no 1", "2026-01-01"),
         ],
     );
-    append(&mut recorder, &[relate(1, "parent", subject(9).as_str(), "2020-01-01", None)]);
     assert_eq!(paths(&dossier(&ledger, 1, &[PARENT], 1, None)).len(), 1);
     let plain = dossier(&ledger, 1, &[], 1, None);
     let with = dossier(&ledger, 1, &[PARENT], 1, None);
@@ -119,4 +118,14 @@ fn a_person_named_by_a_whole_province_is_refused_rather_than_cut_short() {
         .map(|_| ())
         .expect_err("too many");
     assert!(matches!(error, Error::TooManyRelated { .. }), "{error}");
+}
+
+#[test]
+fn a_parent_of_whom_nothing_is_recorded_is_there_with_an_empty_file() {
+    let (_folder, ledger) = fresh();
+    let mut recorder = ledger.recorder().expect("a recorder");
+    append(&mut recorder, &[relate(1, "parent", subject(2).as_str(), "2020-01-01", None)]);
+    let found = dossier(&ledger, 1, &[PARENT], 1, None);
+    assert_eq!(paths(&found), [(PARENT, 1, subject(2), date("2020-01-01"), Date::FOREVER)]);
+    assert!(found.files[0].columns.id.is_empty() && found.files[0].registrations.is_empty());
 }
