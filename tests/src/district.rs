@@ -158,7 +158,7 @@ pub fn mark_records(uscc: &str, number: &str, fact: &RefFact) -> Vec<Record> {
 }
 
 /// Marks and relations are facts too: no reading asks for them here, but they happen on a day.
-fn bare_fact(code: &str, key: &[&str], occurred_on: Date, ends_on: Option<Date>) -> RefFact {
+pub fn bare_fact(code: &str, key: &[&str], occurred_on: Date, ends_on: Option<Date>) -> RefFact {
     RefFact {
         id: place(code, &key.join("\u{1f}")),
         code: code.to_owned(),
