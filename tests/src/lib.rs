@@ -7,6 +7,7 @@
     clippy::needless_pass_by_value,
     reason = "what is passed is made for the call; shorter calls read better"
 )]
+#![allow(clippy::implicit_hasher, reason = "there is one kind of map here")]
 
 pub mod differential;
 pub mod district;

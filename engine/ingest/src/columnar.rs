@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use hengxin_core::date::Date;
+use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 
@@ -16,14 +17,16 @@ pub(crate) fn rows(path: &Path) -> Result<Table, FileError> {
         FileError::format(&owned, found, "a complete Parquet file of plain columns")
     };
     let file = File::open(path).map_err(|source| FileError::read(path, source))?;
-    let reader = SerializedFileReader::new(file).map_err(&broken)?;
+    let reader = unbroken(|| SerializedFileReader::new(file)).map_err(&broken)?;
     let metadata = reader.metadata().file_metadata();
     let extent = u64::try_from(metadata.num_rows()).unwrap_or(0);
     let header =
         metadata.schema_descr().root_schema().get_fields().iter().map(|f| f.name().to_owned()).collect();
-    let mut rows = parquet::record::reader::RowIter::from_file_into(Box::new(reader)).zip(1u64..);
+    let mut rows = parquet::record::reader::RowIter::from_file_into(Box::new(reader));
+    let mut line = 0u64;
     let rows = std::iter::from_fn(move || {
-        let (row, line) = rows.next()?;
+        line += 1;
+        let row = unbroken(|| rows.next().transpose()).transpose()?;
         Some(row.map_err(&broken).map(|row| {
             checked(line, line, row.get_column_iter().map(|(_, field)| field_text(field)).collect(), None)
         }))
@@ -32,6 +35,12 @@ pub(crate) fn rows(path: &Path) -> Result<Table, FileError> {
     let mut failed = false;
     let rows = rows.take_while(move |row| !std::mem::replace(&mut failed, row.is_err()));
     Ok(Table { header, rows: Box::new(rows), extent, unread_sheets: Vec::new() })
+}
+
+/// What `read` gives. The reader of Parquet asserts what a damaged file does not hold to: that is a fault of the file.
+fn unbroken<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(ParquetError::General("damaged content".to_owned())))
 }
 
 fn field_text(field: &Field) -> String {
