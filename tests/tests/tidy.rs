@@ -9,11 +9,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use hengxin_standard::Catalogue;
+use hengxin_standard::lock::Lock;
+
 /// Files by their path from the root of the workspace.
 type Files = BTreeMap<String, String>;
 
 /// The most lines a Rust file may have.
 const LINES_MAX: usize = 600;
+
+/// The endings of the files that rules look at.
+const ENDINGS: [&str; 5] = ["rs", "toml", "md", "yaml", "lock"];
 
 static WORKSPACE: LazyLock<Files> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -27,7 +33,7 @@ static WORKSPACE: LazyLock<Files> = LazyLock::new(|| {
                 if !name.starts_with('.') && name != "target" {
                     folders.push((path, format!("{below}{name}/")));
                 }
-            } else if ["rs", "toml", "md", "yaml", "lock"].iter().any(|e| name.ends_with(&format!(".{e}"))) {
+            } else if path.extension().is_some_and(|e| ENDINGS.contains(&&*e.to_string_lossy())) {
                 files.insert(format!("{below}{name}"), fs::read_to_string(&path).expect("text"));
             }
         }
@@ -35,9 +41,13 @@ static WORKSPACE: LazyLock<Files> = LazyLock::new(|| {
     files
 });
 
+fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|e| e == "rs")
+}
+
 /// The code of the Rust files below a folder: (path, number of the line, line without its comment).
 fn code<'f>(files: &'f Files, below: &'f str) -> impl Iterator<Item = (&'f str, usize, &'f str)> {
-    let rust = files.iter().filter(move |(path, _)| path.starts_with(below) && path.ends_with(".rs"));
+    let rust = files.iter().filter(move |(path, _)| path.starts_with(below) && is_rust(path));
     rust.flat_map(|(path, text)| {
         text.lines().zip(1..).map(|(line, n)| {
             // A `//` inside a text is taken for a comment; what stands after it is lost to the rules, no more.
@@ -222,15 +232,34 @@ fn crates_use_what_the_architecture_allows(files: &Files) -> Vec<String> {
     faults
 }
 
+fn every_shipped_edition_is_pinned(files: &Files) -> Vec<String> {
+    let below =
+        |(path, text): (&String, &String)| Some((path.strip_prefix("standards/")?.to_owned(), text.clone()));
+    let shipped: Vec<(String, String)> = files.iter().filter_map(below).collect();
+    let lock = shipped.iter().find(|(path, _)| path == "editions.lock");
+    let lock = lock.map_or_else(|| Ok(Lock::default()), |(_, text)| Lock::parse(text));
+    let lock = lock.unwrap_or_else(|problem| panic!("standards/editions.lock: {problem}"));
+    let advice = "a published edition is never edited; pin new ones by `hengxin standards lock standards`";
+    match Catalogue::from_files(shipped) {
+        Err(problem) => vec![format!("{problem}{advice}")],
+        Ok(catalogue) => {
+            let mut complete = lock.clone();
+            catalogue.pin(&mut complete).unwrap_or_else(|problem| panic!("{problem}"));
+            let missing = complete.0.keys().filter(|key| !lock.0.contains_key(*key));
+            missing.map(|(id, edition)| format!("`{id}` {edition} is not pinned; {advice}")).collect()
+        }
+    }
+}
+
 fn every_file_says_what_it_is(files: &Files) -> Vec<String> {
-    let rust = files.iter().filter(|(path, _)| path.ends_with(".rs"));
+    let rust = files.iter().filter(|(path, _)| is_rust(path));
     rust.filter(|(_, text)| !text.starts_with("//! "))
         .map(|(path, _)| format!("{path}: does not begin with `//! `; say in one sentence what the file is"))
         .collect()
 }
 
 fn no_file_is_long(files: &Files) -> Vec<String> {
-    let rust = files.iter().filter(|(path, _)| path.ends_with(".rs"));
+    let rust = files.iter().filter(|(path, _)| is_rust(path));
     rust.filter(|(_, text)| text.lines().count() > LINES_MAX)
         .map(|(path, text)| {
             let lines = text.lines().count();
@@ -364,6 +393,25 @@ fn crates_depend_on_each_other_as_the_architecture_says() {
         &[
             (spoiled("engine/ingest/Cargo.toml", ingest), "uses `hengxin-store`"),
             (spoiled("docs/architecture.md", page), "`hengxin-ingest` is not in the table"),
+        ],
+    );
+}
+
+#[test]
+fn published_editions_are_pinned_and_unchanged() {
+    let edition = "standards/highway-construction/2009.1.yaml";
+    let unpin = |text: &str| {
+        let lines = text.lines().filter(|l| !l.starts_with("highway-construction ") && !l.starts_with('#'));
+        lines.map(|l| format!("{l}\n")).collect()
+    };
+    check_changes(
+        every_shipped_edition_is_pinned,
+        &[
+            (
+                spoiled(edition, |text| format!("{text}# a remark\n")),
+                "lock: found `highway-construction` 2009.1",
+            ),
+            (spoiled("standards/editions.lock", unpin), "`highway-construction` 2009.1 is not pinned"),
         ],
     );
 }
