@@ -379,7 +379,7 @@ fn ingest(name: &str, input: &[u8]) {
                 match row {
                     Ok(Checked::Accepted(_)) => {}
                     Ok(Checked::Rejected(row)) => {
-                        assert!(!row.reasons.is_empty(), "a reject has its reasons")
+                        assert!(!row.reasons.is_empty(), "a reject has its reasons");
                     }
                     Err(problem) => assert!(!problem.to_string().is_empty()),
                 }
