@@ -374,15 +374,14 @@ fn ingest(name: &str, input: &[u8]) {
                 return;
             };
             let protect = |_: &str| "id:00000000000000000000000000000000".to_owned();
-            let today = "2026-11-01".parse().expect("a date");
-            for row in Reader::new(table, &mapping, Rules { vocabulary, protect: &protect, today }) {
+            let rules = Rules { vocabulary, protect: &protect, today: "2026-11-01".parse().expect("a date") };
+            for row in Reader::new(table, &mapping, rules) {
                 match row {
-                    // A file that cannot be read to its end says so.
-                    Err(problem) => assert!(!problem.to_string().is_empty()),
                     Ok(Checked::Accepted(_)) => {}
                     Ok(Checked::Rejected(row)) => {
-                        assert!(!row.reasons.is_empty(), "a reject has its reasons")
+                        assert!(!row.reasons.is_empty(), "a reject has its reasons");
                     }
+                    Err(problem) => assert!(!problem.to_string().is_empty()),
                 }
             }
         }

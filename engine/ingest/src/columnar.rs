@@ -12,7 +12,7 @@ use crate::table::{FileError, Table, checked};
 
 pub(crate) fn rows(path: &Path) -> Result<Table, FileError> {
     let owned = path.to_owned();
-    let broken = move |problem: ParquetError| {
+    let broken = move |problem: parquet::errors::ParquetError| {
         let found = format!("a Parquet file that cannot be read ({problem})");
         FileError::format(&owned, found, "a complete Parquet file of plain columns")
     };
@@ -22,9 +22,11 @@ pub(crate) fn rows(path: &Path) -> Result<Table, FileError> {
     let extent = u64::try_from(metadata.num_rows()).unwrap_or(0);
     let header =
         metadata.schema_descr().root_schema().get_fields().iter().map(|f| f.name().to_owned()).collect();
-    let mut rows = parquet::record::reader::RowIter::from_file_into(Box::new(reader)).zip(1u64..);
+    let mut rows = parquet::record::reader::RowIter::from_file_into(Box::new(reader));
+    let mut line = 0u64;
     let rows = std::iter::from_fn(move || {
-        let (row, line) = unbroken(|| Ok(rows.next())).unwrap_or_else(|problem| Some((Err(problem), 0)))?;
+        line += 1;
+        let row = unbroken(|| rows.next().transpose()).transpose()?;
         Some(row.map_err(&broken).map(|row| {
             checked(line, line, row.get_column_iter().map(|(_, field)| field_text(field)).collect(), None)
         }))
