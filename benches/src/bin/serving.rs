@@ -146,15 +146,16 @@ impl Load {
         let mut seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n as u64);
         let mut latencies = Vec::new();
         let interval = self.pace.map(|pace| Duration::from_secs_f64(CONNECTIONS as f64 / pace));
-        let mut due = started + interval.unwrap_or_default().mul_f64(n as f64 / CONNECTIONS as f64);
+        let mut next = started + interval.unwrap_or_default().mul_f64(n as f64 / CONNECTIONS as f64);
         while started.elapsed() < ROUND {
-            if let Some(interval) = interval {
-                tokio::time::sleep_until(due.into()).await;
-                due += interval;
-            } else {
-                due = Instant::now();
-            }
-            let begun = if let Some(interval) = interval { due - interval } else { due };
+            let begun = match interval {
+                // A late answer counts against the calls that had to wait for it.
+                Some(interval) => {
+                    tokio::time::sleep_until(next.into()).await;
+                    std::mem::replace(&mut next, next + interval)
+                }
+                None => Instant::now(),
+            };
             seed ^= seed << 13;
             seed ^= seed >> 7;
             seed ^= seed << 17;

@@ -113,7 +113,7 @@ fn questions_that_have_no_answer_are_refused() {
     }
     check(&["score", "91110101MA00000U14"], &["91110101MA00000U14", "character 17"]);
     check(&["score", "9111O101MA00000U27"], &["9111O101MA00000U27", CODE]);
-    check(&["score", STRANGER], &["nothing is known of", STRANGER]);
+    check(&["score", STRANGER], &["is not in the ledger", STRANGER]);
     check(&["explain", CODE, "--as-of", "2098-01-01"], &["2098-01-01", "in the future"]);
     check(&["tier", CODE, "--field", "environment", "--as-of", "2098-01-01"], &["in the future"]);
     check(

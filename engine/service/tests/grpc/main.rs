@@ -3,6 +3,7 @@
 
 mod answers;
 mod damage;
+mod enterprises;
 mod hostile;
 mod logs;
 mod pages;
@@ -12,6 +13,7 @@ mod replay;
 mod rig;
 mod shipped;
 mod standards;
+mod tiers;
 mod transport;
 mod watch;
 mod writes;
