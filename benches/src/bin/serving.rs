@@ -152,7 +152,9 @@ impl Load {
                 // A late answer counts against the calls that had to wait for it.
                 Some(interval) => {
                     tokio::time::sleep_until(next.into()).await;
-                    std::mem::replace(&mut next, next + interval)
+                    let due = next;
+                    next += interval;
+                    due
                 }
                 None => Instant::now(),
             };
