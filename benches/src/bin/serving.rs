@@ -20,13 +20,14 @@ use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::RegisterId;
 use hengxin_proto::v1;
-use hengxin_proto::v1::scoring_service_client::ScoringServiceClient;
-use hengxin_proto::v1::supervision_service_client::SupervisionServiceClient;
 use hengxin_service::use_case::submit::{self, Found, Row};
 use hengxin_service::{Config, Engine, EngineOptions, bind};
 use hengxin_standard::Catalogue;
 use hengxin_store::{Batch, Ledger, Options, Origin, Submission, SubmittedRow};
+use prost::Message as _;
+use prost::bytes::{Buf as _, BufMut as _};
 use tonic::body::Body;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::transport::{Channel, Server};
 
@@ -169,47 +170,81 @@ impl Load {
     }
 }
 
-struct Client {
-    tiers: SupervisionServiceClient<Channel>,
-    scores: ScoringServiceClient<Channel>,
-    plain: tonic::client::Grpc<Channel>,
-}
+/// A client that sends messages encoded beforehand and counts the bytes of answers without reading them: what is
+/// measured is the service.
+struct Client(tonic::client::Grpc<Channel>);
 
 impl Client {
     fn new(channel: Channel) -> Client {
-        Client {
-            tiers: SupervisionServiceClient::new(channel.clone()),
-            scores: ScoringServiceClient::new(channel.clone()),
-            plain: tonic::client::Grpc::new(channel),
-        }
+        Client(tonic::client::Grpc::new(channel))
     }
 
     async fn call(&mut self, call: Call, subject: Uscc) -> Outcome<()> {
         let enterprise = format!("enterprises/{subject}");
-        match call {
-            Call::Echo => {
-                self.plain.ready().await?;
-                let path = http::uri::PathAndQuery::from_static("/bench.Echo/Echo");
-                let codec = tonic_prost::ProstCodec::<(), ()>::default();
-                self.plain.unary(tonic::Request::new(()), path, codec).await?;
-            }
+        let (path, message) = match call {
+            Call::Echo => ("/bench.Echo/Echo", Vec::new()),
             Call::Tier => {
-                let answer = self.tiers.get_tier(tier_question(enterprise)).await?;
-                assert!(answer.into_inner().decision.is_some_and(|d| d.tier > 0), "{subject} has a tier");
+                ("/hengxin.v1.SupervisionService/GetTier", tier_question(enterprise).encode_to_vec())
             }
             Call::Evaluate => {
-                let answer = self.scores.evaluate(v1::EvaluateRequest {
-                    enterprise,
-                    standard: "public-comprehensive".to_owned(),
-                    as_of: AS_OF.to_owned(),
-                    view: v1::EvaluationView::Full.into(),
-                    ..v1::EvaluateRequest::default()
-                });
-                let evaluation = answer.await?.into_inner().evaluation;
-                assert!(evaluation.is_some_and(|e| e.explanation.is_some()), "{subject} is explained");
+                ("/hengxin.v1.ScoringService/Evaluate", score_question(enterprise).encode_to_vec())
             }
-        }
+        };
+        self.0.ready().await?;
+        let path = http::uri::PathAndQuery::from_static(path);
+        let answer = self.0.unary(tonic::Request::new(message), path, Raw).await?.into_inner();
+        assert!(call == Call::Echo || answer > 200, "{subject}: an answer of {answer} bytes says nothing");
         Ok(())
+    }
+}
+
+/// Bytes out, number of bytes in.
+#[derive(Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = usize;
+    type Encoder = Raw;
+    type Decoder = Raw;
+
+    fn encoder(&mut self) -> Raw {
+        Raw
+    }
+
+    fn decoder(&mut self) -> Raw {
+        Raw
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = tonic::Status;
+
+    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
+        buffer.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = usize;
+    type Error = tonic::Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<usize>, tonic::Status> {
+        let length = buffer.remaining();
+        buffer.advance(length);
+        Ok(Some(length))
+    }
+}
+
+fn score_question(enterprise: String) -> v1::EvaluateRequest {
+    v1::EvaluateRequest {
+        enterprise,
+        standard: "public-comprehensive".to_owned(),
+        as_of: AS_OF.to_owned(),
+        view: v1::EvaluationView::Full.into(),
+        ..v1::EvaluateRequest::default()
     }
 }
 
