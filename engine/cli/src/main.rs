@@ -24,6 +24,11 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use failure::Failure;
 
+/// An answer is a few hundred small strings, made on one thread and freed on another: the system's allocator spends a
+/// tenth of the service's time on them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// 衡信: comprehensive credit evaluation of enterprises, and supervision by tier.
 #[derive(Parser)]
 #[command(

@@ -33,13 +33,13 @@ pub struct EngineOptions {
     /// Where "now" and "today" come from. Default the machine's clock.
     pub clock: Arc<dyn Clock>,
     /// Most tier decisions kept in memory per policy, about 0.5 KB each: so many for today, and as many again for all
-    /// other dates together. Default 1,000,000.
+    /// other dates together. Default 2,000,000.
     pub decisions_max: usize,
 }
 
 impl Default for EngineOptions {
     fn default() -> EngineOptions {
-        EngineOptions { clock: Arc::new(SystemClock), decisions_max: 1_000_000 }
+        EngineOptions { clock: Arc::new(SystemClock), decisions_max: 2_000_000 }
     }
 }
 

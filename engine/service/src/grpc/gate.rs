@@ -27,7 +27,10 @@ pub struct Load {
 
 impl Default for Load {
     fn default() -> Load {
-        Load { at_work: 16, waiting: 4096 }
+        // Answers come from memory or the page cache: a thread a processor keeps all busy, one more each covers a wait
+        // for the disk.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Load { at_work: 2 * processors, waiting: 4096 }
     }
 }
 
