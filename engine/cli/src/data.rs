@@ -45,6 +45,11 @@ impl Place {
         Ledger::open_read_only(&self.path(), Arc::clone(&catalogue.vocabulary)).map_err(store)
     }
 
+    /// Whether there is a ledger.
+    pub fn exists(&self) -> bool {
+        self.path().exists()
+    }
+
     fn path(&self) -> PathBuf {
         self.data.join("ledger.sqlite")
     }

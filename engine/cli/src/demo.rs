@@ -18,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::data::{self, Place};
 use crate::failure::Failure;
 use crate::question::problem;
-use crate::{district, ingest, output, score, serve};
+use crate::{district, ingest, output, score, serve, tier};
 
 /// Load the sample district, score it, explain one enterprise, and serve.
 #[derive(clap::Args)]
@@ -28,10 +28,10 @@ Examples:
   hengxin demo --data /tmp/demo --listen 127.0.0.1:0
   hengxin demo --no-serve
 
-Run again it finds its work done and only shows it.")]
+Run again it finds its work done and only shows it. Its data folder is its own: sample records never mix with yours.")]
 pub struct Arguments {
     /// The data folder.
-    #[arg(long, default_value = "hengxin-data")]
+    #[arg(long, default_value = "hengxin-demo")]
     data: PathBuf,
     /// How many enterprises.
     #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=90_000))]
@@ -42,6 +42,9 @@ pub struct Arguments {
     #[command(flatten)]
     socket: serve::Socket,
 }
+
+/// The strictest tier met, an enterprise in it, and the field.
+type Worst = (u16, Uscc, String);
 
 /// The seed of the sample district.
 pub const SEED: u64 = 20_261_101;
@@ -58,10 +61,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let fields: Vec<String> = catalogue.fields().map(str::to_owned).collect();
     let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
     let worst = score_all(&engine, &fields, as_of, arguments.enterprises)?;
-    if let Some((tier, code)) = worst {
-        println!("\nOne of tier {tier}, explained:\n");
+    if let Some((tier, code, field)) = &worst {
+        println!("\nOne of tier {tier} in {field}, explained:\n");
+        tier::run(&tier::Arguments::about(code.as_str(), field, as_of, &arguments.data))?;
+        println!();
         score::explain(&score::Arguments::about(code.as_str(), as_of, &arguments.data))?;
-        try_next(code, as_of, &arguments.data);
+        try_next(*code, field, as_of, &arguments.data);
     }
     if arguments.no_serve {
         engine.stop_writing();
@@ -71,9 +76,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     serve::until_stopped(config, engine, |address| {
         println!("\nServing on {address} until Ctrl-C. From another terminal:");
         println!("  grpcurl -plaintext {address} list");
-        if let Some((_, code)) = worst {
+        if let Some((_, code, field)) = worst {
             println!(
-                "  grpcurl -plaintext -d '{{\"enterprise\": \"enterprises/{code}\", \"field\": \"market-regulation\", \
+                "  grpcurl -plaintext -d '{{\"enterprise\": \"enterprises/{code}\", \"field\": \"{field}\", \
                  \"as_of\": \"{as_of}\"}}' {address} hengxin.v1.SupervisionService/GetTier"
             );
         }
@@ -120,13 +125,13 @@ fn score_all(
     fields: &[String],
     as_of: Date,
     enterprises: u32,
-) -> Result<Option<(u16, Uscc)>, Failure> {
+) -> Result<Option<Worst>, Failure> {
     let bar = ProgressBar::new(u64::from(enterprises) * fields.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("scoring {wide_bar} {pos}/{len}  {eta} left") {
         bar.set_style(style);
     }
     let mut table = output::table(&["field", "tier 1", "tier 2", "tier 3", "tier 4", "no tier"]);
-    let mut worst: Option<(u16, Uscc)> = None;
+    let mut worst = None;
     for (field, before) in fields.iter().zip(0u64..) {
         let done = |n| bar.set_position(before * u64::from(enterprises) + n);
         record_tiers(engine, field, as_of, done).map_err(problem)?;
@@ -149,7 +154,7 @@ fn score_all(
 fn count(
     engine: &Engine,
     field: &str,
-    worst: &mut Option<(u16, Uscc)>,
+    worst: &mut Option<Worst>,
 ) -> Result<BTreeMap<Option<u16>, u32>, Failure> {
     let snapshot = engine.ledger().snapshot(None).map_err(data::store)?;
     let filter = TierFilter { field: field.to_owned(), ..TierFilter::default() };
@@ -162,17 +167,17 @@ fn count(
         for stored in &page {
             let tier = stored.record.tier;
             *counts.entry(tier).or_default() += 1;
-            if let Some(tier) = tier.filter(|t| worst.is_none_or(|(w, _)| *t > w)) {
-                *worst = Some((tier, stored.record.subject));
+            if let Some(tier) = tier.filter(|t| worst.as_ref().is_none_or(|(w, ..)| t > w)) {
+                *worst = Some((tier, stored.record.subject, field.to_owned()));
             }
         }
     }
 }
 
-fn try_next(code: Uscc, as_of: Date, data: &Path) {
+fn try_next(code: Uscc, field: &str, as_of: Date, data: &Path) {
     let data = data.display();
     println!("\nTry next:");
     println!("  hengxin explain {code} --as-of {as_of} --data {data}");
-    println!("  hengxin tier {code} --field market-regulation --as-of {as_of} --data {data}");
+    println!("  hengxin tier {code} --field {field} --as-of {as_of} --data {data}");
     println!("  hengxin standards show public-comprehensive");
 }

@@ -18,7 +18,16 @@ impl Failure {
         match self {
             Failure::Input(message) => eprintln!("hengxin: {message}"),
             Failure::Shown => {}
-            Failure::System(problem) => eprintln!("hengxin: {problem:#}"),
+            Failure::System(problem) => {
+                // Some causes are told within the message already; none is told twice.
+                let mut told = String::new();
+                for cause in problem.chain().map(ToString::to_string) {
+                    if !told.contains(&cause) {
+                        told = if told.is_empty() { cause } else { format!("{told}: {cause}") };
+                    }
+                }
+                eprintln!("hengxin: {told}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::data::{self, Place};
 use crate::failure::Failure;
-use crate::intake::{Intake, Taken};
+use crate::intake::{self, Intake, Taken};
 use crate::output;
 
 /// Read files of records into the ledger.
@@ -61,6 +61,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map(|text| delivery(text, vocabulary, today))
         .collect::<Result<Vec<Vec<Delivery>>, Failure>>()?
         .concat();
+    if !arguments.place.exists() && arguments.files.iter().all(|path| intake::unreadable(path).is_some()) {
+        // A mistyped name must not leave a new, empty ledger behind.
+        for failure in arguments.files.iter().filter_map(|path| intake::unreadable(path)) {
+            failure.report();
+        }
+        if !arguments.files.is_empty() {
+            return Err(Failure::Shown);
+        }
+    }
     let ledger = arguments.place.create(&catalogue)?;
     let intake = Intake { ledger: &ledger, vocabulary, progress: true };
     let whole = each(&arguments.files, arguments.json, |path| intake.take(path, arguments.code.as_deref()));

@@ -38,6 +38,11 @@ pub struct Taken {
     pub unread_sheets: Vec<String>,
 }
 
+/// Why a file cannot be read at all; `None` for one that can.
+pub fn unreadable(path: &Path) -> Option<Failure> {
+    table::open(path).err().map(file_failure)
+}
+
 /// Where a file goes.
 pub struct Intake<'a> {
     /// The ledger.

@@ -34,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(
     name = "hengxin",
     version,
-    max_term_width = 110,
+    term_width = 0,
     after_help = "\
 Examples:
   hengxin demo                            the whole way on a synthetic district

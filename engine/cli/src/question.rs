@@ -18,10 +18,10 @@ use crate::failure::Failure;
 pub struct Question {
     /// Unified social credit code.
     code: String,
-    /// The day the result is for; today when absent.
+    /// The day the result is for; today in China when absent.
     #[arg(long, value_name = "YYYY-MM-DD")]
     as_of: Option<String>,
-    /// Only what was recorded by this moment; all of it when absent.
+    /// Only what was recorded by this moment, such as 2026-11-01T00:00:00+08:00; all of it when absent.
     #[arg(long, value_name = "MOMENT")]
     known_at: Option<String>,
     /// One JSON object.

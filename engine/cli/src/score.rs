@@ -22,7 +22,7 @@ use crate::question::{Asked, Question, problem};
 /// Score one enterprise by one standard.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  hengxin score 91330199MAY000009F\n  hengxin score 91330199MAY000009F --standard tax-credit --as-of 2026-04-30 --json"
+    after_help = "Examples:\n  hengxin score 91330199MAY000009F\n  hengxin score 91330199MAY000009F --standard tax-credit --as-of 2026-04-30 --json\n  hengxin explain 91330199MAY000009F --data hengxin-demo    what `hengxin demo` loaded"
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -81,6 +81,12 @@ pub fn explain(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     print_head(&evaluated);
+    if evaluated.assessed.prepared.standard.indicators.is_empty() {
+        println!(
+            "\nthis standard gives no points: its grade follows from the findings alone, and none means no grade"
+        );
+        return Ok(());
+    }
     print_lines(&lines(&evaluated, story), &records);
     print_reasons(&evaluated, story, &records);
     Ok(())

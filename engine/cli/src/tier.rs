@@ -1,5 +1,8 @@
 //! `hengxin tier`: the supervision tier of one enterprise in one field, and what follows.
 
+use std::path::Path;
+
+use hengxin_core::date::Date;
 use hengxin_core::number::display_decimal;
 use hengxin_core::tier::{Measure, MeasureKind, Mode};
 use hengxin_service::engine::Wanted;
@@ -28,6 +31,13 @@ pub struct Arguments {
     /// A pinned edition of the policy instead of the one in force.
     #[arg(long)]
     edition: Option<String>,
+}
+
+impl Arguments {
+    /// The question about one enterprise in one field.
+    pub fn about(code: &str, field: &str, as_of: Date, data: &Path) -> Arguments {
+        Arguments { question: Question::about(code, as_of, data), field: field.to_owned(), edition: None }
+    }
 }
 
 /// Runs the command.

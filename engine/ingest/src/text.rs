@@ -45,6 +45,8 @@ pub(crate) fn rows(path: &Path) -> Result<Table, FileError> {
     }
     head.truncate(got);
     let delimiter = delimiter(&head);
+    // Of a line that ends with CR LF the reader takes the CR; the LF is counted only with the next row.
+    let lag = u64::from(head.split(|b| *b == b'\n').next().is_some_and(|line| line.ends_with(b"\r")));
     let since = Arc::new(AtomicU64::new(0));
     let source = Guarded { inner: Cursor::new(head).chain(source), since: Arc::clone(&since) };
     let mut reader =
@@ -62,7 +64,7 @@ pub(crate) fn rows(path: &Path) -> Result<Table, FileError> {
         since.store(0, Ordering::Relaxed);
         match reader.read_byte_record(&mut record) {
             Ok(false) => None,
-            Ok(true) => Some(row(&path, &record, width, reader.position().byte())),
+            Ok(true) => Some(row(&path, &record, width, lag, reader.position().byte())),
             Err(problem) => Some(Err(fatal(&path, problem))),
         }
     });
@@ -71,8 +73,8 @@ pub(crate) fn rows(path: &Path) -> Result<Table, FileError> {
     Ok(Table { header, rows: Box::new(rows), extent, unread_sheets: Vec::new() })
 }
 
-fn row(path: &Path, record: &csv::ByteRecord, width: usize, at: u64) -> Result<Row, FileError> {
-    let line = record.position().map_or(0, csv::Position::line);
+fn row(path: &Path, record: &csv::ByteRecord, width: usize, lag: u64, at: u64) -> Result<Row, FileError> {
+    let line = record.position().map_or(0, csv::Position::line) + lag;
     let cells = cells_of(record);
     let breaks = |cell: &String| cell.bytes().filter(|b| *b == b'\n').count();
     if let Some(cell) = cells.iter().find(|c| c.len() > CELL_MAX && breaks(c) >= BREAKS_MAX) {

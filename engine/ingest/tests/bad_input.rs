@@ -49,6 +49,16 @@ fn read(path: &Path) -> Records {
     read
 }
 
+#[test]
+fn a_row_is_told_by_its_line_whatever_ends_the_lines() {
+    for (name, end) in [("lf.csv", "\n"), ("crlf.csv", "\r\n")] {
+        let text = [HEADER, "甲,X1,,,,,,,", "乙,\"X\n2\",,,,,,,", "丙,X3,,,,,,,", ""].join(end);
+        let lines: Vec<u64> =
+            read(&file(name, text.as_bytes())).rejected.iter().map(|row| row.line).collect();
+        assert_eq!(lines, [2, 3, 5], "{name}");
+    }
+}
+
 #[track_caller]
 fn reasons(name: &str, row: &str) -> Vec<String> {
     let read = read(&file(name, format!("{HEADER}\n{row}\n").as_bytes()));

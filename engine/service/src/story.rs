@@ -113,7 +113,7 @@ pub const fn unknown_words(unknown: Unknown) -> &'static str {
     match unknown {
         Unknown::NotDelivered => "a register it reads was not delivered through the date",
         Unknown::NoRecord => "no record to measure",
-        Unknown::ZeroDivisor => "a divisor or total weight of zero",
+        Unknown::ZeroDivisor => "nothing to divide by: none of what it is a share or mean of",
         Unknown::NotRegistered => "no registration on the date, or the attribute is not in it",
         Unknown::NoResult => "the other standard gave no such result",
     }
