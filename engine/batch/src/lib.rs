@@ -1,0 +1,23 @@
+//! Facts in Parquet: datasets, and the re-scoring of a whole population.
+//!
+//! A **dataset** is a folder of *shards* with a manifest; a shard is a Parquet file with all facts of a run of
+//! subjects, and the unit of work everywhere. A **run** takes every subject of a dataset (or of a ledger) through the
+//! one kernel and leaves a folder of result shards with a manifest of its own. Layouts: `docs/dataset.md`,
+//! `docs/runs.md`. This crate knows Parquet and folders; it knows neither SQL nor YAML, and does no arithmetic on
+//! points.
+
+pub mod class_text;
+mod columns;
+pub mod dataset;
+pub mod digest;
+mod error;
+pub mod manifest;
+pub mod moment;
+pub mod place;
+pub mod reader;
+pub mod row;
+pub mod schema;
+pub mod sharding;
+pub mod writer;
+
+pub use error::{Error, Result};
