@@ -118,12 +118,40 @@ impl Date {
         if self.0 == i32::MAX || self.0 == i32::MIN {
             return self;
         }
-        // Clamping moves a month end by at most three days, so the answer is the clamped date or just after it.
-        let mut date = self.minus_months(-n);
-        while date.minus_months(n).0 < self.0 {
-            date = Date(date.0 + 1);
+        let (year, month, day) = self.ymd();
+        let total = year * 12 + month.cast_signed() - 1 + n;
+        let (year, month) = (total.div_euclid(12), total.rem_euclid(12).cast_unsigned() + 1);
+        // Going back clamps to the last day, never past it: the same day of that month is the first, and where the
+        // month has no such day, the first of the next.
+        let (days, last) = (day - 1, last_day(year, month));
+        Date(days_from_civil(year, month, 1) + if days < last { days } else { last }.cast_signed())
+    }
+
+    /// The earlier of `due` and the date on which `n` ≥ 1 whole months have elapsed since `self`.
+    ///
+    /// Says the same as [`Date::months_elapsed_on`], without the calendar where `due` is near: mostly it is.
+    #[must_use]
+    pub(crate) const fn months_elapsed_or(self, n: i32, due: Date) -> Date {
+        // Twelve months have one February, which lacks two days of thirty, and seven months that have one more.
+        if self.0.saturating_add(30 * n - 2) >= due.0 {
+            return due;
         }
-        date
+        let on = self.months_elapsed_on(n);
+        if on.0 < due.0 { on } else { due }
+    }
+
+    /// Whether fewer than `n` ≥ 1 whole months have elapsed since `start` on this date.
+    ///
+    /// Says the same as comparing [`Date::months_since`], without the calendar unless the number of days leaves it open.
+    pub(crate) const fn within_months(self, n: i32, start: Date) -> bool {
+        let days = self.0.saturating_sub(start.0);
+        if days < 30 * n - 2 {
+            return true;
+        }
+        if days > 31 * n {
+            return false;
+        }
+        self.months_since(start) < n
     }
 
     /// The greatest `n ≥ 0` such that `n` months before `self` is not before `start`; 0 when `start` is later.
@@ -131,11 +159,12 @@ impl Date {
         if start.0 >= self.0 {
             return 0;
         }
-        let mut n = self.month_number() - start.month_number() + 1;
-        while n > 0 && self.minus_months(n).0 < start.0 {
-            n -= 1;
-        }
-        n
+        let ((year, month, day), (start_year, start_month, start_day)) = (self.ymd(), start.ymd());
+        let n = (year - start_year) * 12 + month.cast_signed() - start_month.cast_signed();
+        // Going back `n` months arrives in the month of `start`; one month less arrives after it for certain.
+        let last = last_day(start_year, start_month);
+        let arrived = if day < last { day } else { last };
+        if arrived < start_day { n - 1 } else { n }
     }
 
     /// 1 January of this date's year plus `years`.
@@ -265,6 +294,34 @@ mod tests {
                 let edge = date(start).months_elapsed_on(n);
                 assert!(edge.minus_months(n) >= date(start));
                 assert!(edge.plus_days(-1).minus_months(n) < date(start));
+            }
+        }
+    }
+
+    #[test]
+    fn a_due_date_is_lowered_to_the_edge_and_no_further() {
+        for start in date("2023-12-01").days()..date("2025-02-01").days() {
+            let start = Date::from_days(start);
+            for n in 1..40 {
+                let edge = start.months_elapsed_on(n);
+                assert!(edge.minus_months(n) >= start && edge.plus_days(-1).minus_months(n) < start);
+                for due in [Date::FOREVER, edge.plus_days(40), edge.plus_days(1), edge, edge.plus_days(-1)] {
+                    assert_eq!(start.months_elapsed_or(n, due), edge.min(due), "{start} + {n}, due {due}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn months_within_are_fewer_than_have_elapsed() {
+        for start in date("2023-12-20").days()..date("2024-03-10").days() {
+            let start = Date::from_days(start);
+            for days in -3..1200 {
+                let today = start.plus_days(days);
+                for n in [1, 2, 11, 12, 13, 24, 36] {
+                    let within = today.minus_months(n) < start;
+                    assert_eq!(today.within_months(n, start), within, "{start} + {days} days, {n} months");
+                }
             }
         }
     }

@@ -88,29 +88,17 @@ impl Group {
     /// groups are one exact quotient, rounded once. `None` when every child is excluded.
     pub fn value(&self, points: impl Fn(Child) -> Option<Points>, rounding: Rounding) -> Option<Points> {
         if !self.weighted {
-            let (mut sum, mut known, mut all, mut excluded) =
-                (Points::ZERO, Points::ZERO, Points::ZERO, false);
-            let mut any = false;
+            let (mut sum, mut included) = (Points::ZERO, 0);
             for member in &self.children {
-                all = all.plus(member.max);
-                match points(member.child) {
-                    Some(points) => {
-                        any = true;
-                        sum = sum.plus(points);
-                        known = known.plus(member.max);
-                    }
-                    None => excluded = true,
+                if let Some(points) = points(member.child) {
+                    sum = sum.plus(points);
+                    included += 1;
                 }
             }
-            return match (any, excluded) {
-                (false, _) => None,
-                (true, false) => Some(sum),
-                (true, true) if known <= Points::ZERO => None,
-                (true, true) => Some(quotient(
-                    i128::from(sum.ten_thousandths()) * i128::from(all.ten_thousandths()),
-                    i128::from(known.ten_thousandths()),
-                    rounding,
-                )),
+            return match included {
+                0 => None,
+                n if n == self.children.len() => Some(sum),
+                _ => self.renormalised(sum, points, rounding),
             };
         }
         let (mut sum, mut weights) = (0i128, 0i128);
@@ -122,6 +110,24 @@ impl Group {
             }
         }
         (weights > 0).then(|| quotient(sum, weights, rounding))
+    }
+
+    /// The sum of the included children, raised from their maxima to those of all.
+    fn renormalised(
+        &self,
+        sum: Points,
+        points: impl Fn(Child) -> Option<Points>,
+        rounding: Rounding,
+    ) -> Option<Points> {
+        let all: Points = self.children.iter().map(|m| m.max).sum();
+        let known: Points = self.children.iter().filter(|m| points(m.child).is_some()).map(|m| m.max).sum();
+        (known > Points::ZERO).then(|| {
+            quotient(
+                i128::from(sum.ten_thousandths()) * i128::from(all.ten_thousandths()),
+                i128::from(known.ten_thousandths()),
+                rounding,
+            )
+        })
     }
 }
 

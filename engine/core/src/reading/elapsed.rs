@@ -1,6 +1,6 @@
 //! `elapsed`: whole days, months or years since an event.
 
-use super::{Look, Measured, Reading, Unknown, delivered};
+use super::{Input, Look, Measured, Reading, Unknown, delivered};
 use crate::date::Date;
 use crate::document::{self, Fields, Node};
 use crate::quantity::{Gives, Unit, Watch};
@@ -62,13 +62,20 @@ impl Elapsed {
         }
     }
 
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        match self.since {
+            Since::Established => visit(Input::Registration),
+            Since::First(_) | Since::Last(_) => {}
+        }
+    }
+
     pub(super) fn measure(&self, look: &Look<'_>, watch: Watch<'_>, due: &mut Date) -> Measured {
         let fact = |slot: Slot, last: bool, due: &mut Date| {
             delivered(look, slot, || {
                 let mut facts = look.facts(slot);
                 let found = if last { facts.next_back() } else { facts.next() };
                 match found {
-                    Some(i) => self.since(look.file.facts.occurred_on[i], look.as_of, watch, due),
+                    Some(i) => self.since(look.columns.occurred_on[i], look.as_of, watch, due),
                     None => Measured::Unknown(Unknown::NoRecord),
                 }
             })
@@ -92,13 +99,12 @@ impl Elapsed {
         // Thresholds past the calendar are never reached.
         let next = watch.next(i64::from(now)).and_then(|n| i32::try_from(n).ok()).filter(|n| *n <= 100_000);
         if let Some(n) = next {
-            let on = match self.unit {
-                Period::Days => start.plus_days(n),
-                Period::Months => start.months_elapsed_on(n),
-                Period::Years if n <= 8_000 => start.months_elapsed_on(12 * n),
-                Period::Years => Date::FOREVER,
+            *due = match self.unit {
+                Period::Days => start.plus_days(n).min(*due),
+                Period::Months => start.months_elapsed_or(n, *due),
+                Period::Years if n <= 8_000 => start.months_elapsed_or(12 * n, *due),
+                Period::Years => *due,
             };
-            *due = on.min(*due);
         }
         Measured::Known(i64::from(now))
     }
