@@ -72,6 +72,7 @@ impl Condition {
     /// Whether it holds; lowers `due` to the next date on which that can change.
     pub fn truth(&self, look: &Look<'_>, due: &mut Date) -> Truth {
         match self {
+            Condition::Compare(Reading::Elapsed(elapsed), range, _) => elapsed.lies_in(*range, look, due),
             Condition::Compare(reading, range, thresholds) => {
                 match reading.measure(look, Watch::At(thresholds), due) {
                     Measured::Known(value) => range.contains(value).into(),

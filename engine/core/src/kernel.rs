@@ -20,7 +20,7 @@ use crate::reading::{Look, Measured, NestedResult};
 use crate::scope::Slot;
 use crate::standard::{Scale, Standard};
 use crate::trace::{Adjustment, IndicatorLine, Trace};
-use crate::tree::{Child, Group, Indicator, WhenUnknown};
+use crate::tree::{Group, Indicator, Settled, WhenUnknown};
 use crate::uscc::Uscc;
 
 /// What a standard says of a subject on a date.
@@ -403,7 +403,8 @@ fn score<T: Trace>(
     // Children come after their parents in the list, so that going backwards meets them first.
     for i in (0..standard.dimensions.len()).rev() {
         let dimension = &standard.dimensions[i];
-        let value = group_value(&dimension.group, Some(i), indicators, dimensions, standard, trace);
+        let settled = Settled { indicators, dimensions };
+        let value = group_value(&dimension.group, Some(i), settled, standard, trace);
         dimensions[i] = value.map(|value| {
             let clipped = dimension.max.map_or(value, |max| value.min(max));
             let clipped = dimension.min.map_or(clipped, |min| clipped.max(min));
@@ -413,7 +414,8 @@ fn score<T: Trace>(
             clipped
         });
     }
-    let top = group_value(&standard.top, None, indicators, dimensions, standard, trace)?;
+    let settled = Settled { indicators, dimensions };
+    let top = group_value(&standard.top, None, settled, standard, trace)?;
     let sum = base.plus(top);
     let clipped = sum.clamp(scale.min, scale.max);
     let rounded = clipped.rounded(scale.decimals, standard.rounding);
@@ -431,22 +433,17 @@ fn score<T: Trace>(
 fn group_value<T: Trace>(
     group: &Group,
     of: Option<usize>,
-    indicators: &[IndicatorResult],
-    dimensions: &[Option<Points>],
+    settled: Settled<'_>,
     standard: &Standard,
     trace: &mut T,
 ) -> Option<Points> {
-    let points = |child| match child {
-        Child::Indicator(i) => indicators[i].points,
-        Child::Dimension(i) => dimensions[i],
-    };
-    let value = group.value(points, standard.rounding);
+    let value = group.value(settled, standard.rounding);
     if T::FULL {
-        let sum: Points = group.children.iter().filter_map(|m| points(m.child)).sum();
+        let sum: Points = group.children.iter().filter_map(|m| settled.points(m.child)).sum();
         // A group that is left out takes the points its known children were told with out again.
         let counted = value.unwrap_or(Points::ZERO);
         if sum != counted {
-            let excluded = group.children.iter().any(|m| points(m.child).is_none());
+            let excluded = group.children.iter().any(|m| settled.points(m.child).is_none());
             let adjustment = if excluded { Adjustment::Renormalised(of) } else { Adjustment::Weighted(of) };
             trace.adjust(adjustment, counted.minus(sum));
         }

@@ -34,6 +34,7 @@ pub enum Standing {
 
 impl Lifecycle {
     /// The standing of fact `i` on `as_of`; lowers `due` to the next day on which that can change.
+    #[inline]
     pub fn standing(self, facts: &Facts<'_>, i: usize, as_of: Date, due: &mut Date) -> Standing {
         let repaired_on = facts.repaired_on[i];
         if repaired_on <= as_of {
@@ -47,22 +48,27 @@ impl Lifecycle {
             }
             *due = until.plus_days(1).min(*due);
         }
-        if self.objection_suspends && !facts.objections.is_empty() {
-            let mut suspended = false;
-            for objection in facts.objections.iter().filter(|o| usize::try_from(o.fact) == Ok(i)) {
-                suspended |= objection.from <= as_of && as_of < objection.until;
-                for edge in [objection.from, objection.until] {
-                    if edge > as_of {
-                        *due = edge.min(*due);
-                    }
-                }
-            }
-            if suspended {
-                return Standing::UnderObjection;
-            }
+        // Few files have an objection at all.
+        if self.objection_suspends && !facts.objections.is_empty() && under_objection(facts, i, as_of, due) {
+            return Standing::UnderObjection;
         }
         Standing::Counts
     }
+}
+
+/// Whether fact `i` is under objection on `as_of`; lowers `due` to the next day on which that can change.
+#[cold]
+fn under_objection(facts: &Facts<'_>, i: usize, as_of: Date, due: &mut Date) -> bool {
+    let mut suspended = false;
+    for objection in facts.objections.iter().filter(|o| usize::try_from(o.fact) == Ok(i)) {
+        suspended |= objection.from <= as_of && as_of < objection.until;
+        for edge in [objection.from, objection.until] {
+            if edge > as_of {
+                *due = edge.min(*due);
+            }
+        }
+    }
+    suspended
 }
 
 /// A selection that facts of one class may belong to, on one as-of date.
