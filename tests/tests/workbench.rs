@@ -69,6 +69,26 @@ fn a_used_workbench_answers_like_a_new_one() {
     }
 }
 
+#[test]
+fn a_dependency_holds_its_own_evaluation_of_the_file() {
+    let catalogue = Catalogue::shipped().expect("the shipped standards are sound");
+    let on: Date = "2026-08-31".parse().expect("a date");
+    let plan = |id: &str| catalogue.plan(catalogue.standard(id, on).expect("in force"), on);
+    let mut food = Workbench::new(plan("food-producers"));
+    let mut public = Workbench::new(plan("public-comprehensive"));
+    assert!(public.dependency("food-producers").is_none() && public.evaluation().is_none());
+    let mut population = Population::new(&catalogue.vocabulary, on, seed());
+    for _ in 0..200 {
+        let (own, related) = population.dossier();
+        let (evaluation, _) = silent(&mut food, &population.classes, &own, &related);
+        assert_eq!(food.evaluation(), Some(&evaluation));
+        let (expected, indicators) = silent(&mut public, &population.classes, &own, &related);
+        let inner = food.dependency("public-comprehensive").expect("it reads the public score");
+        assert_eq!(inner.evaluation(), Some(&expected));
+        assert_eq!(inner.indicators(), indicators);
+    }
+}
+
 /// A workbench forgets the states of the registers when it has met many. What it kept of one must not be taken for
 /// what came in its place.
 #[test]

@@ -4,12 +4,13 @@
 //! `cargo run --release -p hengxin-benches --bin kernel`
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::Instant;
 
 use hengxin_core::date::Date;
 use hengxin_core::fact::{
-    Class, Classes, CreditFile, Deliveries, Delivery, Dossier, FactColumns, FactId, FactRow, NO_NUMBER,
-    NO_REFERENCE, Registration,
+    Class, Classes, CreditFile, Deliveries, Delivery, Dossier, FactColumns, FactId, FactRow, Facts,
+    NO_NUMBER, NO_REFERENCE, Registration,
 };
 use hengxin_core::kernel::{Workbench, evaluate};
 use hengxin_core::region::RegionCode;
@@ -93,30 +94,32 @@ fn mixed_population(catalogue: &Catalogue, as_of: Date) {
     let regions: Vec<RegionCode> = ["330106", "330203", "330381", "330482", "331002"]
         .map(|region| region.parse().expect("a region"))
         .to_vec();
-    let files: Vec<(FactColumns, [Registration; 1])> = (0..SUBJECTS)
-        .map(|_| {
-            let facts = match random.below(100) {
-                0..10 => random.below(3),
-                10..82 => 3 + random.below(10),
-                82..96 => 13 + random.below(40),
-                _ => 53 + random.below(148),
-            };
-            let facts = usize::try_from(facts).unwrap_or(0);
-            let columns = columns(&catalogue.vocabulary, &mut classes, as_of, &codes, facts, &mut random);
-            let months = 6 + i32::try_from(random.below(240)).unwrap_or(0);
-            let region = regions[usize::try_from(random.below(5)).unwrap_or(0)];
-            (columns, [registration(as_of, months, Some(region))])
-        })
-        .collect();
-    let facts: usize = files.iter().map(|(columns, _)| columns.id.len()).sum();
-    let mut sizes: Vec<usize> = files.iter().map(|(columns, _)| columns.id.len()).collect();
+    // One after the other in the same columns, as a batch reads them.
+    let mut all = FactColumns::default();
+    let mut files: Vec<(Range<usize>, [Registration; 1])> = Vec::new();
+    for _ in 0..SUBJECTS {
+        let facts = match random.below(100) {
+            0..10 => random.below(3),
+            10..82 => 3 + random.below(10),
+            82..96 => 13 + random.below(40),
+            _ => 53 + random.below(148),
+        };
+        let facts = usize::try_from(facts).unwrap_or(0);
+        let months = 6 + i32::try_from(random.below(240)).unwrap_or(0);
+        let region = regions[usize::try_from(random.below(5)).unwrap_or(0)];
+        let start = all.id.len();
+        append(&mut all, columns(&catalogue.vocabulary, &mut classes, as_of, &codes, facts, &mut random));
+        files.push((start..all.id.len(), [registration(as_of, months, Some(region))]));
+    }
+    let mut sizes: Vec<usize> = files.iter().map(|(range, _)| range.len()).collect();
     sizes.sort_unstable();
     println!(
-        "mixed population: {SUBJECTS} subjects, facts a file: mean {:.1}, median {}, greatest {}, {} regions",
-        facts as f64 / SUBJECTS as f64,
+        "mixed population: {SUBJECTS} subjects, facts a file: mean {:.1}, median {}, greatest {}; {} regions, {} classes",
+        all.id.len() as f64 / SUBJECTS as f64,
         sizes[SUBJECTS / 2],
         sizes[SUBJECTS - 1],
-        regions.len()
+        regions.len(),
+        classes.as_slice().len()
     );
     let deliveries = regional(&catalogue.vocabulary, as_of, &regions);
     let subject = subject();
@@ -128,10 +131,10 @@ fn mixed_population(catalogue: &Catalogue, as_of: Date) {
             let start = Instant::now();
             let mut done = 0u32;
             while start.elapsed().as_millis() < 200 {
-                for (columns, registrations) in &files {
+                for (range, registrations) in &files {
                     let file = CreditFile {
                         subject,
-                        facts: columns.as_facts(),
+                        facts: part(&all, range.clone()),
                         registrations,
                         deliveries: &deliveries,
                     };
@@ -143,6 +146,31 @@ fn mixed_population(catalogue: &Catalogue, as_of: Date) {
             runs.push(f64::from(done) / start.elapsed().as_secs_f64());
         }
         print_row(id, &mut runs);
+    }
+}
+
+fn append(all: &mut FactColumns, own: FactColumns) {
+    all.id.extend(own.id);
+    all.class.extend(own.class);
+    all.occurred_on.extend(own.occurred_on);
+    all.ends_on.extend(own.ends_on);
+    all.number.extend(own.number);
+    all.reference.extend(own.reference);
+    all.repaired_on.extend(own.repaired_on);
+    all.publicity_until.extend(own.publicity_until);
+}
+
+fn part(all: &FactColumns, range: Range<usize>) -> Facts<'_> {
+    Facts {
+        id: &all.id[range.clone()],
+        class: &all.class[range.clone()],
+        occurred_on: &all.occurred_on[range.clone()],
+        ends_on: &all.ends_on[range.clone()],
+        number: &all.number[range.clone()],
+        reference: &all.reference[range.clone()],
+        repaired_on: &all.repaired_on[range.clone()],
+        publicity_until: &all.publicity_until[range],
+        objections: &[],
     }
 }
 

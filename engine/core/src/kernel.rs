@@ -115,6 +115,8 @@ pub struct Workbench {
     applied: Vec<(usize, Effect)>,
     /// The maxima of the indicators that can earn, summed.
     all_max: Points,
+    /// What the last evaluation gave.
+    evaluation: Option<Evaluation>,
 }
 
 /// What each indicator gave, kept from file to file because most give what they give for an empty one.
@@ -180,6 +182,7 @@ impl Workbench {
             dimensions: Vec::new(),
             applied: Vec::new(),
             all_max,
+            evaluation: None,
             plan,
         }
     }
@@ -187,6 +190,18 @@ impl Workbench {
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// What the last evaluation gave; `None` before the first.
+    pub fn evaluation(&self) -> Option<&Evaluation> {
+        self.evaluation.as_ref()
+    }
+
+    /// The workbench of a standard that this one reads the result of, by its id: after an evaluation it holds that of
+    /// the other standard on the same file and day, so that who wants both need not evaluate twice. `None` when its
+    /// plan has no such part.
+    pub fn dependency(&self, id: &str) -> Option<&Workbench> {
+        self.nested.iter().flatten().find(|inner| inner.plan.standard.id == id)
     }
 
     /// What each indicator gave in the last evaluation; empty when the subject was not eligible.
@@ -197,6 +212,17 @@ impl Workbench {
 
 /// Evaluates one dossier. `classes` must hold every class of its facts; a fact of an unlisted class is not seen.
 pub fn evaluate<T: Trace>(
+    bench: &mut Workbench,
+    classes: &Classes,
+    dossier: &Dossier<'_>,
+    trace: &mut T,
+) -> Evaluation {
+    let evaluation = judge(bench, classes, dossier, trace);
+    bench.evaluation = Some(evaluation);
+    evaluation
+}
+
+fn judge<T: Trace>(
     bench: &mut Workbench,
     classes: &Classes,
     dossier: &Dossier<'_>,
