@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::date::Date;
+use crate::needs::Needs;
 use crate::reading::NestedResult;
 use crate::standard::Standard;
 
@@ -50,5 +51,10 @@ impl Plan {
         // An edition already over ends in the past; that is no date to wait for.
         let until = if until > as_of { until } else { Date::FOREVER };
         Plan { standard, as_of, nested, until }
+    }
+
+    /// Which columns of the facts, and whether related subjects, can influence a result of this plan.
+    pub fn needs(&self) -> Needs {
+        Needs::of(self)
     }
 }

@@ -138,7 +138,7 @@ pub(crate) fn evidence(
     lifecycle: Lifecycle,
 ) -> Vec<Evidence> {
     let slots = slots_of(standard, indicator);
-    let facts = &look.file.facts;
+    let facts = look.columns;
     let mut effects: Vec<(u32, Points)> = Vec::new();
     if let ([slot], Measured::Known(_), Some(indicator)) =
         (slots.as_slice(), measured, standard.indicators.get(indicator))
@@ -152,7 +152,7 @@ pub(crate) fn evidence(
     let mut evidence = Vec::new();
     for i in 0..known {
         let index = u32::try_from(i).unwrap_or(u32::MAX);
-        let admitted = picker.slots_of(facts.class[i]).iter().map(|s| usize::from(*s));
+        let admitted = picker.slots_of(facts.class[i]);
         let mut hit = false;
         let mut looked_at = false;
         for slot in admitted.filter(|s| slots.contains(s)) {
@@ -181,5 +181,5 @@ pub(crate) fn finding_evidence(standard: &Standard, finding: usize, look: &Look<
     }
     hits.sort_unstable();
     hits.dedup();
-    hits.into_iter().map(|i| look.file.facts.id[i as usize]).collect()
+    hits.into_iter().map(|i| look.columns.id[i as usize]).collect()
 }
