@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod quarantine;
 mod question;
+mod rescore;
 mod score;
 mod serve;
 mod standards;
@@ -73,6 +74,8 @@ enum Command {
     Explain(score::Arguments),
     /// The supervision tier of one enterprise in one field, and what follows.
     Tier(tier::Arguments),
+    /// Score and tier everyone in a dataset, in full or only who is due.
+    Rescore(rescore::Arguments),
     /// Write a synthetic district: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Print a completion script for a shell.
@@ -96,6 +99,7 @@ fn main() -> std::process::ExitCode {
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),
+        Command::Rescore(arguments) => rescore::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(

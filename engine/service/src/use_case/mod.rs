@@ -6,6 +6,7 @@ pub mod compare;
 pub mod enterprises;
 pub mod evaluate;
 pub mod facts;
+pub mod job;
 pub mod simulate;
 pub mod standards;
 pub mod stored;
