@@ -132,7 +132,7 @@ impl Explanation {
 pub(crate) struct Looked {
     /// Per slot: the facts in its window, in order.
     of_slot: Vec<Vec<u32>>,
-    /// Per fact that is in some window.
+    /// Per fact; one that is in no window is not asked about.
     standing: Vec<Standing>,
 }
 
