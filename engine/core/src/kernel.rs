@@ -19,7 +19,7 @@ use crate::readers::{Parts, Readers, contains, places};
 use crate::reading::{Look, Measured, NestedResult};
 use crate::scope::Slot;
 use crate::standard::{Scale, Standard};
-use crate::trace::{Adjustment, IndicatorLine, Trace};
+use crate::trace::{Adjustment, IndicatorLine, Looked, Trace};
 use crate::tree::{Group, Indicator, Settled, WhenUnknown};
 use crate::uscc::Uscc;
 
@@ -298,6 +298,7 @@ fn judge<T: Trace>(
     let indicators = &open[readers.indicators.clone()];
     sheet.begin(id, blank, indicators);
     let mut tally = blank.tally;
+    let looked = T::FULL.then(|| Looked::new(standard, &look, own));
     for i in places(indicators) {
         let indicator = &standard.indicators[i];
         let (result, raw) = measure_indicator(indicator, &look, &mut due);
@@ -306,7 +307,8 @@ fn judge<T: Trace>(
         sheet.results[i] = result;
         if T::FULL {
             let IndicatorResult { measured, points } = result;
-            let evidence = crate::trace::evidence(standard, i, measured, &look, own, standard.lifecycle);
+            let evidence = looked.as_ref().map(|looked| looked.evidence(standard, i, measured, &look));
+            let evidence = evidence.unwrap_or_default();
             trace.indicator(IndicatorLine { indicator: i, measured, raw, points, evidence });
         }
     }
