@@ -18,6 +18,7 @@ pub mod reader;
 pub mod row;
 pub mod schema;
 pub mod sharding;
+pub mod world;
 pub mod writer;
 
 pub use error::{Error, Result};
