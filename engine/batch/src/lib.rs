@@ -25,6 +25,7 @@ pub mod row;
 pub mod run;
 pub mod schema;
 pub mod sharding;
+pub mod world;
 pub mod writer;
 
 pub use error::{Error, Result};

@@ -143,6 +143,17 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Writes the manifest into a place: last of all, when every shard is there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, place: &Place) -> Result<()> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .unwrap_or_else(|e| unreachable!("texts and numbers are always written: {e}"));
+        bytes.push(b'\n');
+        place.write(NAME, bytes)
+    }
+
     fn check(&self, file: &str) -> Result<()> {
         let differs = |found: String, expected: String| Err(Error::content(file, found, expected));
         if self.format != FORMAT {
