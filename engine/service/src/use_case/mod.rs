@@ -6,6 +6,8 @@ pub mod compare;
 pub mod enterprises;
 pub mod evaluate;
 pub mod facts;
+pub mod loaded;
+pub mod runs;
 pub mod simulate;
 pub mod standards;
 pub mod stored;
