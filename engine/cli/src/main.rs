@@ -14,6 +14,8 @@ mod output;
 mod progress;
 mod quarantine;
 mod question;
+mod runs;
+mod schedules;
 mod score;
 mod serve;
 mod standards;
@@ -73,6 +75,10 @@ enum Command {
     Explain(score::Arguments),
     /// The supervision tier of one enterprise in one field, and what follows.
     Tier(tier::Arguments),
+    /// Start, list, show, cancel and watch runs of a running service.
+    Runs(runs::Arguments),
+    /// When a running service starts runs by itself.
+    Schedules(schedules::Arguments),
     /// Write a synthetic district: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Print a completion script for a shell.
@@ -96,6 +102,8 @@ fn main() -> std::process::ExitCode {
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),
+        Command::Runs(arguments) => runs::run(&arguments),
+        Command::Schedules(arguments) => schedules::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(

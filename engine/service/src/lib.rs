@@ -22,7 +22,7 @@ pub mod use_case;
 
 pub use conductor::RunSetup;
 pub use engine::{Engine, EngineOptions};
-pub use grpc::{Load, record_tiers};
+pub use grpc::{Load, client, record_tiers};
 pub use problem::{Answer, Problem};
 pub use runner::{Progress, RunFailure, RunOrder, RunOutcome, RunRows, RunSource, Runner};
 pub use server::{Bound, Config, ServeError, Tls, bind, serve};

@@ -1,5 +1,6 @@
 //! The gRPC surface: the only place that names protobuf types.
 
+pub mod client;
 mod convert;
 mod deadline;
 mod gate;

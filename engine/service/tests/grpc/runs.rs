@@ -365,3 +365,44 @@ async fn a_watch_that_is_cut_off_again_and_again_is_told_every_change_once_and_i
     assert_eq!(told, all, "seed {seed}, {cuts} cuts");
     println!("seed {seed}: {} changes, {cuts} cuts", all.len());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_of_the_command_line_is_told_what_the_service_knows() {
+    use hengxin_service::client::{ClientError, NewSchedule, RescoringClient, StartRun};
+    let fake = Arc::new(Fake::default());
+    set(&fake, &[(1, 2)]);
+    let rig = rig(&fake).await;
+    let mut client = RescoringClient::connect(&rig.address).await.unwrap();
+    let asked = StartRun { request_id: "a".to_owned(), field: FIELD.to_owned(), ..Default::default() };
+    let run = client.start(asked).await.unwrap();
+    assert_eq!((run["name"].as_str(), run["as_of"].as_str()), (Some("runs/1"), Some(TODAY)));
+    let mut told = Vec::new();
+    client.watch("runs/1", |event| told.push(event)).await.unwrap();
+    let change = told.iter().find_map(|event| event.get("change")).unwrap();
+    assert_eq!((&change["previous_tier"], &change["tier"]), (&0.into(), &2.into()));
+    let last = &told.last().unwrap()["run"];
+    assert_eq!(
+        (last["state"].as_str(), last["counts"][0]["enterprises"].as_u64()),
+        (Some("succeeded"), Some(1))
+    );
+    assert_eq!(client.list(FIELD, 10).await.unwrap()[0], client.show("1").await.unwrap());
+    assert!(
+        matches!(client.cancel("1").await, Err(ClientError::Refused(message)) if message.contains("whole"))
+    );
+    let new = NewSchedule {
+        name: "monthly".to_owned(),
+        fields: vec![FIELD.to_owned()],
+        cron: "0 2 1 * *".to_owned(),
+        cut_off: Some(hengxin_store::CutOff::PreviousMonthEnd),
+        ..Default::default()
+    };
+    let made = client.add_schedule(new).await.unwrap();
+    assert_eq!(
+        (made["cut_off"].as_str(), made["missed"].as_str()),
+        (Some("previous-month-end"), Some("run-once"))
+    );
+    assert_eq!(client.pause_schedule("monthly", true).await.unwrap()["paused"], true);
+    assert_eq!(client.schedules().await.unwrap().len(), 1);
+    client.delete_schedule("monthly").await.unwrap();
+    assert!(client.schedules().await.unwrap().is_empty());
+}

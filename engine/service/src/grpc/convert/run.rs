@@ -60,6 +60,14 @@ pub(in crate::grpc) fn missed(missed: v1::MissedPolicy) -> Missed {
     ours(&MISSED, missed).unwrap_or(Missed::RunOnce)
 }
 
+pub(in crate::grpc) fn cut_off_message(cut_off: CutOff) -> v1::CutOff {
+    theirs(&CUT_OFFS, cut_off)
+}
+
+pub(in crate::grpc) fn missed_message(missed: Missed) -> v1::MissedPolicy {
+    theirs(&MISSED, missed)
+}
+
 pub(in crate::grpc) fn run(run: &RunRecord) -> v1::Run {
     let counts = run.counts.as_deref().and_then(|text| serde_json::from_str(text).ok());
     let count = |row: &serde_json::Value| v1::TierCount {
