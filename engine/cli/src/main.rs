@@ -15,6 +15,8 @@ mod progress;
 mod quarantine;
 mod question;
 mod rescore;
+mod runs;
+mod schedules;
 mod score;
 mod serve;
 mod standards;
@@ -76,6 +78,10 @@ enum Command {
     Tier(tier::Arguments),
     /// Score and tier everyone in a dataset, in full or only who is due.
     Rescore(rescore::Arguments),
+    /// Start, list, show, cancel and watch runs of a running service.
+    Runs(runs::Arguments),
+    /// When a running service starts runs by itself.
+    Schedules(schedules::Arguments),
     /// Write a synthetic district: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Print a completion script for a shell.
@@ -100,6 +106,8 @@ fn main() -> std::process::ExitCode {
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),
         Command::Rescore(arguments) => rescore::run(&arguments),
+        Command::Runs(arguments) => runs::run(&arguments),
+        Command::Schedules(arguments) => schedules::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(

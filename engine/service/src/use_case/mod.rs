@@ -7,6 +7,8 @@ pub mod enterprises;
 pub mod evaluate;
 pub mod facts;
 pub mod job;
+pub mod loaded;
+pub mod runs;
 pub mod simulate;
 pub mod standards;
 pub mod stored;
