@@ -333,14 +333,7 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn new(work: &'a Work<'a>) -> Worker<'a> {
-        let needs = work.job.needs();
-        let wanted = Wanted {
-            ends_on: needs.ends_on,
-            number: needs.number,
-            reference: needs.reference,
-            publicity_until: needs.publicity_until,
-            objections: needs.objections,
-        };
+        let wanted = Wanted::from(work.job.needs());
         let book = ClassBook::new(Arc::clone(&work.dataset.vocabulary));
         Worker { work, book, evaluator: Evaluator::new(work.job, work.deliveries), wanted }
     }

@@ -11,6 +11,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, RecordBatch, StringArray};
 use hengxin_core::date::Moment;
 use hengxin_core::fact::{CreditFile, Deliveries};
+use hengxin_core::needs::Needs;
 use hengxin_core::uscc::Uscc;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -46,6 +47,43 @@ impl Wanted {
     /// Everything the kernel may look at.
     pub const ALL: Wanted =
         Wanted { ends_on: true, number: true, reference: true, publicity_until: true, objections: true };
+
+    /// The columns that are read for it.
+    pub fn columns(self) -> Vec<&'static str> {
+        let always = [
+            "subject",
+            "class",
+            "occurred_on",
+            "repaired_on",
+            "known_from",
+            "known_until",
+            "established_on",
+            "region",
+            "industry",
+            // The number of a registration is its capital, which has no other column.
+            "number",
+        ];
+        let optional = [
+            ("ends_on", self.ends_on),
+            ("reference", self.reference),
+            ("publicity_until", self.publicity_until),
+            ("objections", self.objections),
+        ];
+        let wanted = optional.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name);
+        always.into_iter().chain(wanted).collect()
+    }
+}
+
+impl From<Needs> for Wanted {
+    fn from(needs: Needs) -> Wanted {
+        Wanted {
+            ends_on: needs.ends_on,
+            number: needs.number,
+            reference: needs.reference,
+            publicity_until: needs.publicity_until,
+            objections: needs.objections,
+        }
+    }
 }
 
 /// One subject as read.
@@ -164,28 +202,8 @@ impl ShardFile {
         known_at: Moment,
         work: &mut dyn FnMut(&ClassBook, &SubjectFile<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut names = vec![
-            "subject",
-            "class",
-            "occurred_on",
-            "repaired_on",
-            "known_from",
-            "known_until",
-            "established_on",
-            "region",
-            "industry",
-        ];
-        let optional = [
-            ("ends_on", wanted.ends_on),
-            // The number of a registration is its capital, which has no other column.
-            ("number", true),
-            ("reference", wanted.reference),
-            ("publicity_until", wanted.publicity_until),
-            ("objections", wanted.objections),
-        ];
-        names.extend(optional.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name));
         let mut cut = Cut::new(self, deliveries, known_at);
-        self.batches(&names, rows, |batch, first| cut.batch(batch, first, book, work))?;
+        self.batches(&wanted.columns(), rows, |batch, first| cut.batch(batch, first, book, work))?;
         cut.finish(book, work)
     }
 
