@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (the system or the data folder), 2 bad input (arguments, files, codes, documents).
 
 mod codes;
+mod compare;
 mod conflicts;
 mod data;
 mod demo;
@@ -73,6 +74,8 @@ enum Command {
     Explain(score::Arguments),
     /// The supervision tier of one enterprise in one field, and what follows.
     Tier(tier::Arguments),
+    /// Compare two runs: who moved, because of which clause, and what it costs the inspectors.
+    Compare(compare::Arguments),
     /// Write a synthetic district: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Print a completion script for a shell.
@@ -96,6 +99,7 @@ fn main() -> std::process::ExitCode {
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -6,6 +6,8 @@
 //! from an evaluation by two editions. What is computed and how: `docs/compare.md`. It knows results, never facts:
 //! reasons come from an [`Explainer`].
 
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests stop at the first surprise"))]
+
 mod attribution;
 mod axis;
 mod breakdown;

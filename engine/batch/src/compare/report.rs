@@ -3,7 +3,7 @@
 use hengxin_core::number::Points;
 use serde::Serialize;
 
-use super::axis::{AxisKind, Direction};
+use super::axis::{ABSENT, AxisKind, Direction};
 use super::breakdown::By;
 use super::clause::ClauseKind;
 use super::distribution::Distribution;
@@ -147,7 +147,7 @@ pub struct MatrixTold {
     pub columns: Vec<StateTold>,
     /// Counts, row by row.
     pub cells: Vec<Vec<u64>>,
-    /// Where each cell's move goes: `same`, `worse`, `better`, `other`.
+    /// Where each cell's move goes: `same`, `worse`, `better`, `other`, or `absent`.
     pub directions: Vec<Vec<&'static str>>,
 }
 
@@ -479,7 +479,13 @@ fn axis(tally: &Tally, i: usize, workload: Option<&(Workload, Workload)>) -> Axi
     };
     let rows = axis.before.iter().enumerate().map(|(i, s)| state(s, matrix.row_sum(i)));
     let columns = axis.after.iter().enumerate().map(|(i, s)| state(s, matrix.column_sum(i)));
-    let direction = |from| (0..axis.after.len()).map(move |to| axis.direction(from, to).name());
+    let direction = |from| {
+        (0..axis.after.len()).map(move |to| {
+            let absent = axis.absent();
+            // Who is in one run only did not stay the same either.
+            if from == absent.0 || to == absent.1 { ABSENT } else { axis.direction(from, to).name() }
+        })
+    };
     let outcomes =
         |[graded, cannot_score, not_eligible]: [u64; 3]| Outcomes { graded, cannot_score, not_eligible };
     AxisTold {

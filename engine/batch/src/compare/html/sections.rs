@@ -3,6 +3,7 @@
 use super::charts::{self, Pair, Stack, Whisker, grouped, percent};
 use super::markup::Markup;
 use super::{head, heading};
+use crate::compare::clause::ClauseKind;
 use crate::compare::report::{AxisTold, CellTold, Comparison, ScoresTold, ShareTold, TableTold, TierLoad};
 use crate::compare::workload::Figure;
 
@@ -167,7 +168,7 @@ pub fn clauses(m: &mut Markup, c: &Comparison) {
                 .iter()
                 .take(BARS)
                 .map(|k| Stack {
-                    label: format!("{}·{}", k.kind.title(), k.title),
+                    label: clause_words(k.kind, &k.title),
                     counts: [k.worse, k.better, k.other],
                 })
                 .collect();
@@ -204,6 +205,11 @@ pub fn clauses(m: &mut Markup, c: &Comparison) {
             });
         });
     }
+}
+
+/// What kind of clause, and its title where that says more.
+fn clause_words(kind: ClauseKind, title: &str) -> String {
+    if kind.title() == title { title.to_owned() } else { format!("{}·{title}", kind.title()) }
 }
 
 /// Inspections a year.
@@ -456,7 +462,7 @@ pub fn movers(m: &mut Markup, c: &Comparison) {
                             (a, b) => format!("{} → {}", score(a), score(b)),
                         };
                         m.words("td", &[("class", "t")], &scores);
-                        let clause = format!("{}·{}", mover.clause_kind.title(), mover.clause_title);
+                        let clause = clause_words(mover.clause_kind, &mover.clause_title);
                         m.words("td", &[("class", "t"), ("title", &mover.clause_source)], &clause);
                     });
                 }
