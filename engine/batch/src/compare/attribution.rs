@@ -128,11 +128,19 @@ pub fn of_tier(
     }
     // A result that moved as the tier did, before one that changed without a direction. The industry's is the first in
     // the list, because in the policies seen it leads and the public one corrects.
+    // One that shows its reason comes before one that does not.
+    let mut unexplained = None;
     for wanted in [direction, Direction::Other] {
-        let moved = results.iter().find(|(_, _, moved)| *moved == wanted && wanted != Direction::Same);
-        if let Some((before, after, moved)) = moved {
-            return of_grade(before, after, *moved);
+        for (before, after, moved) in results.iter().filter(|(_, _, moved)| *moved == wanted) {
+            let cause = of_grade(before, after, *moved);
+            if cause.kind != ClauseKind::Unexplained {
+                return cause;
+            }
+            unexplained.get_or_insert(cause);
         }
+    }
+    if let Some(cause) = unexplained {
+        return cause;
     }
     // A policy that weighs scores moves a tier although no grade moved.
     let by_score = results.iter().find_map(|(before, after, _)| match (before.score, after.score) {
@@ -335,6 +343,14 @@ mod tests {
         // An override that applies and changes nothing is no reason.
         assert_eq!(of(&told(1, 1, &[]), &told(4, 4, &["list"]), &moved), name(ClauseKind::Indicator, "a"));
         assert_eq!(of(&told(1, 1, &[]), &told(2, 2, &[]), &still), name(ClauseKind::Method, "matrix"));
+        // The industry's grade fell for no reason that was told; the public one shows its own.
+        let mut fell = good.clone();
+        fell.grade = Some(3);
+        (fell.score, fell.outcome) = (None, OutcomeKind::Graded);
+        let mut unscored = good.clone();
+        unscored.score = None;
+        let shown = [(&unscored, &fell, Direction::Worse), (&good, &bad, Direction::Worse)];
+        assert_eq!(of(&told(1, 1, &[]), &told(4, 4, &[]), &shown), name(ClauseKind::Indicator, "a"));
         // Weighted scores: no grade moved, a score did.
         let scores = [(&good, &bad, Direction::Same)];
         assert_eq!(of(&told(1, 1, &[]), &told(2, 2, &[]), &scores), name(ClauseKind::Indicator, "a"));

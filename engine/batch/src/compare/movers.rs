@@ -138,7 +138,9 @@ mod tests {
         let all: Vec<Mover> = (0..200).map(|n| mover(n, n * 7 % 4, i64::from(n * 13 % 50))).collect();
         let of = |movers: &[Mover]| {
             let mut sample = Sample::new(20);
-            movers.iter().for_each(|m| sample.add(m.clone()));
+            for m in movers {
+                sample.add(m.clone());
+            }
             sample
         };
         let mut sorted = all.clone();

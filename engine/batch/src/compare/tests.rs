@@ -19,12 +19,16 @@ impl Random {
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % below
     }
+
+    fn place(&mut self, below: u64) -> usize {
+        usize::try_from(self.next(below)).unwrap()
+    }
 }
 
 fn result(random: &mut Random) -> StandardResult {
     let outcome =
         [OutcomeKind::Graded, OutcomeKind::Graded, OutcomeKind::CannotScore, OutcomeKind::NotEligible]
-            [random.next(4) as usize];
+            [random.place(4)];
     let score = i64::try_from(random.next(10_000_000)).unwrap();
     let grade = (random.next(5) < 4).then(|| u16::try_from(random.next(4)).unwrap());
     StandardResult {
@@ -44,8 +48,8 @@ fn population(random: &mut Random, most: u32) -> Vec<ResultRow> {
         let mut row = row(n);
         row.region = (random.next(9) > 0)
             .then(|| format!("33{:02}{:02}", random.next(4), random.next(3)).parse().unwrap());
-        row.industry = ["C1411", "C39", "F", "I65"].get(random.next(5) as usize).map(|c| c.parse().unwrap());
-        row.size = Some(random.next(3) as usize).filter(|size| *size < 2);
+        row.industry = ["C1411", "C39", "F", "I65"].get(random.place(5)).map(|c| c.parse().unwrap());
+        row.size = Some(random.place(3)).filter(|size| *size < 2);
         row.established_on =
             (random.next(9) > 0).then(|| format!("20{:02}-05-17", 5 + random.next(21)).parse().unwrap());
         row.standards = vec![result(random), result(random)];

@@ -48,7 +48,10 @@ fn body(m: &mut Markup, c: &Comparison) {
         &[("class", "note")],
         &format!(
             "基准日 as of {} → {}　·　知悉时点 known at {} → {}",
-            c.before.as_of, c.after.as_of, c.before.known_at, c.after.known_at
+            c.before.as_of,
+            c.after.as_of,
+            seconds(&c.before.known_at),
+            seconds(&c.after.known_at)
         ),
     );
     verdict(m, c);
@@ -134,7 +137,7 @@ fn runs(m: &mut Markup, c: &Comparison) {
                 };
                 row("运行 run", |r| r.run.clone());
                 row("基准日 as of", |r| r.as_of.clone());
-                row("知悉时点 known at", |r| r.known_at.clone());
+                row("知悉时点 known at", |r| seconds(&r.known_at));
                 row("数据来源 source", |r| format!("{} {}", r.source_kind, r.source));
                 row("数据摘要 digest", |r| short(&r.source_digest));
             });
@@ -196,6 +199,11 @@ fn editions(m: &mut Markup, c: &Comparison) {
             m.words("td", &[("class", "code")], &digests);
         });
     }
+}
+
+/// A moment without a fraction of nothing.
+fn seconds(moment: &str) -> String {
+    moment.replace(".000000Z", "Z")
 }
 
 /// Enough of a digest to tell it apart; the whole stands in the JSON.

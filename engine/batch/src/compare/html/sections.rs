@@ -45,7 +45,12 @@ fn matrix(m: &mut Markup, axis: &AxisTold) {
     let matrix = &axis.matrix;
     let rows: Vec<usize> = (0..matrix.rows.len()).filter(|i| matrix.rows[*i].subjects > 0).collect();
     let columns: Vec<usize> = (0..matrix.columns.len()).filter(|i| matrix.columns[*i].subjects > 0).collect();
-    let label = |id: &str, title: &str| if id == title { id.to_owned() } else { format!("{id} {title}") };
+    // Grades and tiers are known by their letter or number, the other states by their title.
+    let label = |id: &str, title: &str| match id {
+        _ if id == title => id.to_owned(),
+        "none" | "no-grade" | "cannot-score" | "not-eligible" | "absent" => format!("{title} {id}"),
+        _ => format!("{id} {title}"),
+    };
     m.element("div", &[("class", "scroll")], |m| {
         m.element("table", &[("class", "heat")], |m| {
             m.words(
@@ -93,6 +98,7 @@ fn cell(m: &mut Markup, n: u64, of: u64, direction: &'static str) {
         "worse" => (222.0, 130.0, 108.0),
         "better" => (112.0, 178.0, 172.0),
         "other" => (214.0, 196.0, 122.0),
+        "absent" => (236.0, 239.0, 242.0),
         _ => (186.0, 198.0, 210.0),
     };
     let depth = (n as f64 / of.max(1) as f64).sqrt().max(0.12);
@@ -189,7 +195,7 @@ pub fn clauses(m: &mut Markup, c: &Comparison) {
                 m.element("tbody", &[], |m| {
                     for k in mine.iter().take(ROWS) {
                         m.element("tr", &[], |m| {
-                            let id = format!("{}（{}：{}/{}）", k.title, k.kind.title(), k.document, k.id);
+                            let id = format!("{}（{}/{}）", clause_words(k.kind, &k.title), k.document, k.id);
                             m.words("td", &[("class", "t wide")], &id);
                             m.words(
                                 "td",
