@@ -8,6 +8,7 @@ use hengxin_batch::compare::{
     RunRows, RunSide, StandardSide, Tally, html,
 };
 use hengxin_batch::place::Place;
+use hengxin_core::vocabulary::Field;
 use hengxin_standard::Catalogue;
 
 use crate::failure::Failure;
@@ -174,7 +175,7 @@ fn side(folder: &Path, manifest: &RunManifest, catalogue: &Catalogue) -> Result<
 fn sizes(catalogue: &Catalogue) -> Vec<Named> {
     let vocabulary = &catalogue.vocabulary;
     let fields = vocabulary.codes.iter().flat_map(|code| &code.fields);
-    let values = fields.filter(|field| field.id == "size").flat_map(|field| field.values());
+    let values = fields.filter(|field| field.id == "size").flat_map(Field::values);
     values.map(|value| Named { id: value.id.clone(), title: value.title.clone() }).collect()
 }
 

@@ -26,6 +26,7 @@ mod rows;
 mod run_side;
 mod suppression;
 mod tally;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod workload;
