@@ -411,7 +411,7 @@ impl Columns {
                 Grade::try_from(place).map_err(|_| (name("grade"), format!("`{id}`"), "a grade".to_owned()))
             });
             let ids = text(&columns.findings, i).unwrap_or_default().split(';').filter(|id| !id.is_empty());
-            let findings = ids.map(|id| {
+            let mut findings = ids.map(|id| {
                 let place = standard.findings.iter().take(64).position(|f| f.clause.id == id);
                 place.map(|place| 1u64 << place).ok_or_else(|| {
                     (
@@ -425,7 +425,8 @@ impl Columns {
                 outcome,
                 score: score.transpose()?,
                 grade: grade.transpose()?,
-                findings: findings.sum::<std::result::Result<u64, Fault>>()?,
+                // A finding named twice applies once.
+                findings: findings.try_fold(0, |bits, bit| Ok::<u64, Fault>(bits | bit?))?,
             })
         });
         let tiers = self.fields.iter().zip(&side.fields).map(|(columns, field)| {
