@@ -8,6 +8,7 @@
 
 pub mod class_text;
 mod columns;
+pub mod compare;
 pub mod dataset;
 pub mod delivered;
 pub mod digest;

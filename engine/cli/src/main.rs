@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (the system or the data folder), 2 bad input (arguments, files, codes, documents).
 
 mod codes;
+mod compare;
 mod conflicts;
 mod data;
 mod demo;
@@ -82,6 +83,8 @@ enum Command {
     Runs(runs::Arguments),
     /// When a running service starts runs by itself.
     Schedules(schedules::Arguments),
+    /// Compare two runs: who moved, because of which clause, and what it costs the inspectors.
+    Compare(compare::Arguments),
     /// Write a synthetic district: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Print a completion script for a shell.
@@ -108,6 +111,7 @@ fn main() -> std::process::ExitCode {
         Command::Rescore(arguments) => rescore::run(&arguments),
         Command::Runs(arguments) => runs::run(&arguments),
         Command::Schedules(arguments) => schedules::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(
