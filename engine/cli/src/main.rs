@@ -5,8 +5,10 @@
 mod codes;
 mod conflicts;
 mod data;
+mod dataset;
 mod demo;
 mod district;
+mod export;
 mod failure;
 mod ingest;
 mod intake;
@@ -73,8 +75,10 @@ enum Command {
     Explain(score::Arguments),
     /// The supervision tier of one enterprise in one field, and what follows.
     Tier(tier::Arguments),
-    /// Write a synthetic district: no real enterprise, the same files for the same seed.
+    /// Write a synthetic district or world: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
+    /// Check a dataset of facts, sort rows into one, or export the ledger as one.
+    Dataset(dataset::Arguments),
     /// Print a completion script for a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -97,6 +101,7 @@ fn main() -> std::process::ExitCode {
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
+        Command::Dataset(arguments) => dataset::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,
