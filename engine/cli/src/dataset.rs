@@ -62,7 +62,7 @@ docs/dataset.md.")]
         /// About how much memory rows may take up.
         #[arg(long, default_value = "512MiB", value_parser = bytes)]
         memory: usize,
-        /// Which registers are complete: a JSON list of {register, region, through, recorded_at}.
+        /// Which registers are complete: a JSON list of objects, as in the manifest.
         #[arg(long, value_name = "FILE.json")]
         deliveries: Option<PathBuf>,
         /// Put bad rows aside into this file, one JSON object a row, with the reason.

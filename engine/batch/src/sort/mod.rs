@@ -182,9 +182,7 @@ fn read<'i>(
                             found: value.found,
                             expected: value.expected.to_owned(),
                         };
-                        refuse_or_keep(quarantine.as_mut().map(|q| &mut **q), &fault, || {
-                            values(batch, value.row)
-                        })?;
+                        refuse_or_keep(quarantine.as_deref_mut(), &fault, || values(batch, value.row))?;
                         sorted.quarantined += u64::from(told.insert(value.row));
                     }
                     for (row, found) in found {
