@@ -39,7 +39,7 @@ impl Default for Fingerprint {
 impl Fingerprint {
     /// Takes in one number.
     pub fn add(&mut self, n: u64) {
-        let product = u128::from(self.0 ^ n) * 0xd6e8_feb8_6659_fd93_a076_1d64_78bd_642f_u128;
+        let product = u128::from(self.0 ^ n).wrapping_mul(0xd6e8_feb8_6659_fd93_a076_1d64_78bd_642f);
         self.0 = (product as u64) ^ ((product >> 64) as u64) ^ self.0.rotate_left(23);
     }
 

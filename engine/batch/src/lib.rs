@@ -6,6 +6,7 @@
 //! `docs/runs.md`. This crate knows Parquet and folders; it knows neither SQL nor YAML, and does no arithmetic on
 //! points.
 
+pub mod check;
 pub mod class_text;
 mod columns;
 pub mod compare;
@@ -23,9 +24,11 @@ pub mod place;
 pub mod reader;
 pub mod rescore;
 pub mod row;
+mod rows;
 pub mod run;
 pub mod schema;
 pub mod sharding;
+pub mod sort;
 pub mod world;
 pub mod writer;
 

@@ -128,6 +128,15 @@ impl Manifest {
     /// # Errors
     /// When there is none, or it contradicts itself.
     pub fn read(place: &Place) -> Result<Manifest> {
+        let manifest = Manifest::parse(place)?;
+        match manifest.faults().into_iter().next() {
+            None => Ok(manifest),
+            Some((found, expected)) => Err(Error::content(place.name_of(NAME), found, expected)),
+        }
+    }
+
+    /// Reads the manifest of a place, whether or not it contradicts itself.
+    pub(crate) fn parse(place: &Place) -> Result<Manifest> {
         let file = place.name_of(NAME);
         let Some(bytes) = place.read(NAME)? else {
             return Err(Error::content(
@@ -137,10 +146,23 @@ impl Manifest {
                  dataset sort` make one)",
             ));
         };
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|e| Error::content(&file, e.to_string(), "the manifest of a dataset"))?;
-        manifest.check(&file)?;
-        Ok(manifest)
+        serde_json::from_slice(&bytes)
+            .map_err(|e| Error::content(&file, e.to_string(), "the manifest of a dataset"))
+    }
+
+    /// Refuses a place that holds a dataset already.
+    ///
+    /// # Errors
+    /// When it does.
+    pub fn none_yet(place: &Place) -> Result<()> {
+        match place.open(NAME)? {
+            None => Ok(()),
+            Some(_) => Err(Error::content(
+                place.name_of(NAME),
+                "a dataset",
+                "a folder without one; choose another folder, or remove it first",
+            )),
+        }
     }
 
     /// Writes the manifest into a place: last of all, when every shard is there.
@@ -154,51 +176,47 @@ impl Manifest {
         place.write(NAME, bytes)
     }
 
-    fn check(&self, file: &str) -> Result<()> {
-        let differs = |found: String, expected: String| Err(Error::content(file, found, expected));
+    /// Where it contradicts itself: what was found, and what was expected.
+    pub(crate) fn faults(&self) -> Vec<(String, String)> {
+        let mut faults = Vec::new();
         if self.format != FORMAT {
-            return differs(format!("format `{}`", self.format), format!("format `{FORMAT}`"));
+            faults.push((format!("format `{}`", self.format), format!("format `{FORMAT}`")));
         }
         if self.version != schema::VERSION {
-            return differs(
-                format!("version {}", self.version),
-                format!("version {}, the only one this program knows", schema::VERSION),
-            );
+            let expected = format!("version {}, the only one this program knows", schema::VERSION);
+            faults.push((format!("version {}", self.version), expected));
         }
         for (what, found, expected) in [
             ("subjects", self.subjects, self.shards.iter().map(|s| s.subjects).sum::<u64>()),
             ("rows", self.rows, self.shards.iter().map(|s| s.rows).sum()),
         ] {
             if found != expected {
-                return differs(
-                    format!("{found} {what}"),
-                    format!("{expected} {what}, the sum of its shards"),
-                );
+                faults.push((format!("{found} {what}"), format!("{expected} {what}, the sum of its shards")));
             }
         }
         if self.digest != self.computed_digest() {
-            return differs(
+            faults.push((
                 format!("digest {}", self.digest),
                 format!("{}, that of its shards and deliveries", self.computed_digest()),
-            );
+            ));
         }
         let mut before: Option<&str> = None;
         for shard in &self.shards {
             for code in [&shard.first, &shard.last] {
                 if let Err(e) = code.parse::<Uscc>() {
-                    return differs(format!("`{code}` as key of {}: {e}", shard.file), "a valid code".into());
+                    faults.push((format!("`{code}` as key of {}: {e}", shard.file), "a valid code".into()));
                 }
             }
             if before.is_some_and(|last| last >= shard.first.as_str()) || shard.first > shard.last {
-                return differs(
+                faults.push((
                     format!("{} from {} after {}", shard.file, shard.first, before.unwrap_or_default()),
                     "shards in ascending order whose subjects do not overlap: no subject in two of them"
                         .into(),
-                );
+                ));
             }
             before = Some(&shard.last);
         }
-        Ok(())
+        faults
     }
 
     /// The deliveries known at a moment.

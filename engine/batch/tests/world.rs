@@ -144,7 +144,7 @@ fn a_folder_with_a_dataset_is_left_as_it_is() {
     assert_eq!(
         problem.to_string(),
         format!(
-            "{}: found a dataset, expected a folder without one; generate into another folder, or remove it first",
+            "{}: found a dataset, expected a folder without one; choose another folder, or remove it first",
             file.display()
         )
     );

@@ -1,4 +1,4 @@
-//! `hengxin generate`: a synthetic district in the official templates.
+//! `hengxin generate`: a synthetic district in the official templates, or a synthetic world as a dataset.
 //!
 //! Nobody real is in it: codes carry the unassigned region 330199 and organisation codes of a block far ahead of
 //! those in use; names are numbers. The same seed gives the same bytes on every machine. Proportions are the
@@ -13,30 +13,54 @@ use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 
 use crate::failure::Failure;
-use crate::workbook;
+use crate::progress::Progress;
+use crate::{dataset, output, workbook};
 
-/// Write a synthetic district.
+/// Write a synthetic district, or a synthetic world.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   hengxin generate --out district
   hengxin generate --enterprises 20000 --seed 7 --out big
   hengxin generate --format both --out district
+  hengxin generate --as dataset --enterprises 5000000 --seed 7 --through 2026-10-31 --out province
 
-The same seed and number give the same files on every machine.")]
+The same seed and number give the same files on every machine. A dataset with a later last day is the same world,
+some days later.")]
 pub struct Arguments {
-    /// How many enterprises.
-    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=90_000))]
-    enterprises: u32,
+    /// How many enterprises: up to 90,000 in templates, 200,000,000 in a dataset.
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..=200_000_000))]
+    enterprises: u64,
     /// The seed.
     #[arg(long, default_value_t = 20_261_101)]
     seed: u64,
-    /// As what the sheets are written.
+    /// What is written.
+    #[arg(long = "as", value_enum, default_value_t = Kind::Templates)]
+    kind: Kind,
+    /// As what the sheets of templates are written.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
+    /// The last day anything was recorded in a dataset.
+    #[arg(long, default_value = "2026-10-31", value_name = "DATE")]
+    through: String,
+    /// Threads that write a dataset; the machine's when not given.
+    #[arg(long)]
+    threads: Option<std::num::NonZeroUsize>,
+    /// Tell what was written as JSON.
+    #[arg(long)]
+    json: bool,
     /// The folder to write to; made when absent.
     #[arg(long)]
     out: PathBuf,
+}
+
+/// What is written.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// Sheets of official templates, to be ingested.
+    Templates,
+    /// Shards of facts, to be re-scored.
+    Dataset,
 }
 
 /// As what a sheet is written.
@@ -52,12 +76,28 @@ enum Format {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let files = district(arguments.enterprises, arguments.seed);
+    let enterprises = match arguments.kind {
+        Kind::Dataset => return world(arguments),
+        Kind::Templates => {
+            u32::try_from(arguments.enterprises).ok().filter(|n| *n <= 90_000).ok_or_else(|| {
+                Failure::Input(format!(
+                    "--enterprises: found {}, expected at most 90000 in templates; `--as dataset` takes more",
+                    arguments.enterprises
+                ))
+            })?
+        }
+    };
+    let files = district(enterprises, arguments.seed);
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("cannot make the folder {}", arguments.out.display()))?;
     for sheet in &files {
         let told = |ending: &str| {
-            println!("{:>8} rows  {}.{ending}", sheet.rows.len(), arguments.out.join(sheet.name).display());
+            let file = format!("{}.{ending}", arguments.out.join(sheet.name).display());
+            if arguments.json {
+                output::json(&serde_json::json!({"file": file, "rows": sheet.rows.len()}));
+            } else {
+                println!("{:>8} rows  {file}", sheet.rows.len());
+            }
         };
         if arguments.format != Format::Xlsx {
             sheet.write_csv(&arguments.out)?;
@@ -68,6 +108,28 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             told("xlsx");
         }
     }
+    Ok(())
+}
+
+/// `--as dataset`.
+fn world(arguments: &Arguments) -> Result<(), Failure> {
+    let through = arguments.through.parse().map_err(|e| Failure::Input(format!("--through: {e}")))?;
+    let options = hengxin_batch::world::Options {
+        enterprises: arguments.enterprises,
+        seed: arguments.seed,
+        through,
+        threads: arguments.threads.map_or_else(dataset::threads, Into::into),
+    };
+    let catalogue = crate::standards::load_or_shipped(None)?;
+    let progress = Progress::new(format!("{} enterprises", options.enterprises), 1);
+    let place = arguments.out.as_path().into();
+    let begun = std::time::Instant::now();
+    let manifest = hengxin_batch::world::generate(&catalogue.vocabulary, &options, &place, &|done, all| {
+        progress.of(done, all);
+    })
+    .map_err(dataset::failure)?;
+    drop(progress);
+    dataset::told(&manifest, &place, begun.elapsed(), arguments.json);
     Ok(())
 }
 

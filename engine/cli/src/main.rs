@@ -6,8 +6,10 @@ mod codes;
 mod compare;
 mod conflicts;
 mod data;
+mod dataset;
 mod demo;
 mod district;
+mod export;
 mod failure;
 mod ingest;
 mod intake;
@@ -86,7 +88,10 @@ enum Command {
     /// Compare two runs: who moved, because of which clause, and what it costs the inspectors.
     Compare(compare::Arguments),
     /// Write a synthetic district: no real enterprise, the same files for the same seed.
+    /// Write a synthetic district or world: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
+    /// Check a dataset of facts, sort rows into one, or export the ledger as one.
+    Dataset(dataset::Arguments),
     /// Print a completion script for a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -113,6 +118,7 @@ fn main() -> std::process::ExitCode {
         Command::Schedules(arguments) => schedules::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
+        Command::Dataset(arguments) => dataset::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

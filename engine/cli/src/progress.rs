@@ -48,6 +48,12 @@ impl Progress {
         self.bar.set_position(step);
     }
 
+    /// How far it has come, of how far it turned out to be.
+    pub fn of(&self, step: u64, extent: u64) {
+        self.bar.set_length(extent);
+        self.bar.set_position(step);
+    }
+
     /// What follows gives no sign of how far it has come.
     pub fn endless(&self, what: String) {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {

@@ -93,28 +93,49 @@ impl DeliveryBook {
     }
 }
 
+/// All deliveries recorded up to a moment, in the order recorded.
+pub(crate) fn all(
+    connection: &Connection,
+    vocabulary: &Vocabulary,
+    known_at: Moment,
+) -> Result<Vec<(Delivery, Moment)>> {
+    let found = since(connection, vocabulary, 0, known_at)?;
+    Ok(found.into_iter().map(|(recorded_at, delivery)| (delivery, recorded_at)).collect())
+}
+
+/// Deliveries after the first `read`, up to a moment.
+fn since(
+    connection: &Connection,
+    vocabulary: &Vocabulary,
+    read: usize,
+    until: Moment,
+) -> Result<Vec<(Moment, Delivery)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT recorded_at, register, region, through FROM deliveries
+         WHERE id > ?1 AND recorded_at <= ?2 ORDER BY id",
+    )?;
+    let mut rows = statement.query((i64::try_from(read).unwrap_or(i64::MAX), until.0))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let register: String = row.get(1)?;
+        let digits: u32 = row.get(2)?;
+        let delivery = Delivery {
+            register: vocabulary.register_id(&register).ok_or_else(|| Error::Vocabulary {
+                found: format!("deliveries of register `{register}`"),
+                edition: vocabulary.edition.clone(),
+            })?,
+            region: RegionCode::from_digits(digits).map_err(|error| Error::corrupt(error.to_string()))?,
+            through: Date::from_days(row.get(3)?),
+        };
+        found.push((Moment(row.get(0)?), delivery));
+    }
+    Ok(found)
+}
+
 impl Inner {
     fn read(&mut self, connection: &Connection, vocabulary: &Vocabulary, watermark: Moment) -> Result<()> {
-        let mut statement = connection.prepare_cached(
-            "SELECT recorded_at, register, region, through FROM deliveries
-             WHERE id > ?1 AND recorded_at <= ?2 ORDER BY id",
-        )?;
         // Ids are dense and ascend with the moment, so what was read so far is also how far it was read.
-        let mut rows = statement.query((i64::try_from(self.all.len()).unwrap_or(i64::MAX), watermark.0))?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let register: String = row.get(1)?;
-            let digits: u32 = row.get(2)?;
-            let delivery = Delivery {
-                register: vocabulary.register_id(&register).ok_or_else(|| Error::Vocabulary {
-                    found: format!("deliveries of register `{register}`"),
-                    edition: vocabulary.edition.clone(),
-                })?,
-                region: RegionCode::from_digits(digits).map_err(|error| Error::corrupt(error.to_string()))?,
-                through: Date::from_days(row.get(3)?),
-            };
-            found.push((Moment(row.get(0)?), delivery));
-        }
+        let mut found = since(connection, vocabulary, self.all.len(), watermark)?;
         self.all.append(&mut found);
         self.read_to = Some(watermark);
         Ok(())

@@ -280,7 +280,12 @@ impl Snapshot {
         Ok((scan, dictionary))
     }
 
-    fn registration(&self, entry: &Entry, row: &Scanned, classes: &Classes) -> Result<Registration> {
+    pub(crate) fn registration(
+        &self,
+        entry: &Entry,
+        row: &Scanned,
+        classes: &Classes,
+    ) -> Result<Registration> {
         let mut statement = self.connection().prepare_cached(
             "SELECT established_on, region, industry, capital FROM registrations WHERE seq = ?1",
         )?;

@@ -181,7 +181,7 @@ impl<'a> Historian<'a> {
             let mut row =
                 Row::new(subject.code, fact, recipes.recipe(code).class_of(&[choice]), on, moment(recorded));
             row.reference = Some((year - 1).to_string().into());
-            self.emit(row, recorded, &mut Vec::new());
+            self.emit(row, recorded, &mut []);
         }
         if subject.sector == Sector::Food {
             for (code, share) in [(recipes.food_static, 550), (recipes.food_dynamic, 750)] {
@@ -227,14 +227,14 @@ impl<'a> Historian<'a> {
         }
         let ends = occurred_on.plus_days(d.between(60, 1400));
         match recipe.end {
-            End::Never => {}
             End::Stated if d.permille(150) => {}
             End::Stated => row.ends_on = ends,
             End::Later if d.permille(700) => {
                 let ends = occurred_on.plus_days(d.between(30, 700));
                 changes.push((recorded.max(ends).plus_days(lag(d)), Change::EndsOn(ends)));
             }
-            End::Later => {}
+            // Of those that end later, some still go on.
+            End::Later | End::Never => {}
         }
         if recipe.relation {
             row.related = Some(self.other_side(month, d));
@@ -278,7 +278,7 @@ impl<'a> Historian<'a> {
         {
             let on = occurred_on.plus_days(d.between(90, 420));
             let known = on.max(recorded).plus_days(lag(d));
-            self.emit(self.mark(subject, code, on, known, d), known, &mut Vec::new());
+            self.emit(self.mark(subject, code, on, known, d), known, &mut []);
             changes.push((known, Change::RepairedOn(on)));
         }
         if let Some(code) = recipes.objection
@@ -316,7 +316,7 @@ impl<'a> Historian<'a> {
         if d.permille(120) {
             let again = on.plus_days(d.between(20, 100));
             let known = again.plus_days(d.between(1, 10));
-            self.emit(self.mark(subject, code, again, known, d), known, &mut Vec::new());
+            self.emit(self.mark(subject, code, again, known, d), known, &mut []);
             undone.push((known, Change::Withdrawn));
             changes.push((known, Change::Restored));
         }
@@ -336,7 +336,7 @@ impl<'a> Historian<'a> {
     }
 
     /// Writes the versions of a record that were known up to the last day.
-    fn emit(&mut self, mut row: Row, recorded: Date, changes: &mut Vec<(Date, Change)>) {
+    fn emit(&mut self, mut row: Row, recorded: Date, changes: &mut [(Date, Change)]) {
         let through = self.options.through;
         if recorded > through {
             return;

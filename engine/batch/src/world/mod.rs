@@ -60,13 +60,7 @@ pub fn generate(
 ) -> Result<Manifest> {
     check(options)?;
     let _lock = place.lock()?;
-    if place.read(crate::manifest::NAME)?.is_some() {
-        return Err(Error::content(
-            place.name_of(crate::manifest::NAME),
-            "a dataset",
-            "a folder without one; generate into another folder, or remove it first",
-        ));
-    }
+    Manifest::none_yet(place)?;
     let recipes = Recipes::of(vocabulary);
     let runs = runs(options);
     let total = places(options);

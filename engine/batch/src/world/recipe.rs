@@ -71,6 +71,7 @@ pub(super) enum Reference {
 
 /// One code.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent traits of a code, read off its declaration")]
 pub(super) struct Recipe {
     /// Choices of each enumerated attribute.
     fields: Vec<Choices>,

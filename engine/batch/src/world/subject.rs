@@ -65,12 +65,14 @@ pub(super) fn places(options: &Options) -> u64 {
     options.enterprises + options.enterprises.saturating_sub(1) / (NEWCOMERS - 1)
 }
 
+/// The letters of a code, ascending as characters do.
+const LETTERS: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
+
 /// The code of a place. Codes ascend with places.
 pub(super) fn code(place: u64, places: u64) -> Uscc {
     let of_each = places.div_ceil(COUNTIES).max(1);
     let (county, mut serial) = (place / of_each, place % of_each);
-    // The letters of a code, ascending as characters do. A block of organisation codes far ahead of those in use.
-    const LETTERS: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
+    // A block of organisation codes far ahead of those in use.
     let mut body = *b"MAY00000";
     for letter in body[3..].iter_mut().rev() {
         *letter = LETTERS[usize::try_from(serial % 31).unwrap_or(0)];

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::draft::Draft;
+use hengxin_core::fact::Classes;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::{Mark, Shape};
-use hengxin_store::{Ledger, Recorder, Report};
+use hengxin_store::{History, Ledger, RecordVersion, Recorder, Report};
 
 use crate::support::{Make, Random, VOCABULARY, append, fresh, make, mark, penalty, setting, subject};
 
@@ -164,6 +165,50 @@ fn read(ledger: &Ledger, subject: Uscc, at: Moment) -> Expected {
     expected
 }
 
+/// What [`read`] reads, out of the history of all moments.
+fn cut(history: Option<&History>, at: Moment) -> Expected {
+    let mut expected = Expected::default();
+    let Some(history) = history else { return expected };
+    let known = |v: &&RecordVersion| v.known_from <= at && v.known_until.is_none_or(|until| at < until);
+    for version in history.versions.iter().filter(known) {
+        if let Some(registration) = &version.registration {
+            let region = registration.region.map(hengxin_core::region::RegionCode::digits);
+            let before = expected.registrations.insert(registration.since, (region, registration.status));
+            assert_eq!(before, None, "one version of a record known at a time");
+            continue;
+        }
+        let class = history.classes.class(version.class).expect("a class");
+        expected.facts.insert((
+            version.occurred_on,
+            class.values.to_vec(),
+            class.code.0,
+            version.number,
+            version.reference.as_deref().map(str::to_owned),
+            version.ends_on,
+            version.publicity_until,
+            version.repaired_on,
+            version.objections.clone(),
+        ));
+    }
+    expected
+}
+
+/// The facts of a file in the order the kernel sees them, and those of a history in the order of its versions.
+fn in_order(ledger: &Ledger, subject: Uscc, history: &History, at: Moment) {
+    let snapshot = ledger.snapshot(Some(at)).expect("a snapshot");
+    let Some(file) = snapshot.credit_file(subject).expect("readable") else { return };
+    let known = |v: &&RecordVersion| v.known_from <= at && v.known_until.is_none_or(|until| at < until);
+    let facts = history.versions.iter().filter(known).filter(|v| v.registration.is_none());
+    let class = |classes: &Classes, id| classes.class(id).expect("a class").clone();
+    let ours: Vec<_> =
+        facts.map(|v| (v.occurred_on, class(&history.classes, v.class), v.repaired_on)).collect();
+    let columns = &file.columns;
+    let theirs: Vec<_> = (0..columns.class.len())
+        .map(|i| (columns.occurred_on[i], class(&file.classes, columns.class[i]), columns.repaired_on[i]))
+        .collect();
+    assert_eq!(ours, theirs, "in the order of day and record");
+}
+
 /// A record out of few keys, so that versions, marks and marks upon marks meet often.
 fn random_row(random: &mut Random, subjects: u32) -> Make {
     let who = subject(u32::try_from(random.below(subjects as usize)).expect("small"));
@@ -235,6 +280,9 @@ fn sequence(ledger: &Ledger, recorder: &mut Recorder, base: u32, seed: u64) {
         list.append(&drafts, &report);
         moments.push(report.recorded_at);
     }
+    let snapshot = ledger.snapshot(None).expect("a snapshot");
+    let histories = [0, 1].map(|n| snapshot.history(subject(base + n)).expect("readable"));
+    drop(snapshot);
     let between: Vec<Moment> = moments.iter().map(|moment| Moment(moment.0 - 1)).collect();
     for at in moments.iter().chain(&between) {
         for n in 0..2 {
@@ -244,6 +292,11 @@ fn sequence(ledger: &Ledger, recorder: &mut Recorder, base: u32, seed: u64) {
                 list.file(who, *at),
                 "seed {seed}, subject {n}, known at {at:?}"
             );
+            let history = histories[n as usize].as_ref();
+            assert_eq!(cut(history, *at), list.file(who, *at), "history, seed {seed}, subject {n}, {at:?}");
+            if let Some(history) = history {
+                in_order(ledger, who, history, *at);
+            }
         }
     }
 }
