@@ -46,13 +46,20 @@ def points(message):
 
 
 def services_are_listed(client, code):
-    expected = {f"hengxin.v1.{name}Service" for name in ("Ledger", "Scoring", "Standard", "Supervision")}
+    expected = {f"hengxin.v1.{name}Service" for name in ("Ledger", "Rescoring", "Scoring", "Standard", "Supervision")}
     missing = (expected | {"grpc.health.v1.Health"}) - client.services()
     assert not missing, f"not listed: {missing}"
 
 
 def health_says_serving(client, code):
     assert client.call("grpc.health.v1.Health", "Check").status == 1
+
+
+def runs_and_schedules_are_listed(client, code):
+    runs = client.call("hengxin.v1.RescoringService", "ListRuns", page_size=5)
+    assert not runs.runs and not runs.next_page_token, runs
+    schedules = client.call("hengxin.v1.RescoringService", "ListSchedules")
+    assert not schedules.schedules, schedules
 
 
 def an_enterprise_is_evaluated_and_its_reasons_add_up(client, code):
@@ -110,6 +117,7 @@ TESTS = [
     a_tier_comes_with_measures_and_their_legal_basis,
     the_same_question_gives_the_same_bytes,
     a_wrong_check_character_is_named,
+    runs_and_schedules_are_listed,
 ]
 
 

@@ -35,7 +35,8 @@ impl Prepared {
         Arc::clone(&self.catalogue.pinned("main", "1").expect("the main standard").standard)
     }
 
-    /// Evaluates silently and with an explanation, which must agree and add up.
+    /// Evaluates silently, with an explanation, and without what the plan does not need. All must agree, and the
+    /// explanation must add up.
     fn evaluate(&self, subject: &Subject) -> (Evaluation, Vec<RefIndicator>) {
         let vocabulary = &self.catalogue.vocabulary;
         let mut classes = Classes::default();
@@ -53,6 +54,7 @@ impl Prepared {
         let dossier = Dossier { file: own.as_file(), related: &others };
         let edition = self.catalogue.pinned("main", "1").expect("the main standard");
         let plan = self.catalogue.plan(edition, date(subject.as_of));
+        let needs = plan.needs();
         let mut bench = Workbench::new(plan);
         let evaluation = kernel::evaluate(&mut bench, &classes, &dossier, &mut Silent);
         let indicators = edition.standard.indicators.iter().zip(bench.indicators());
@@ -72,6 +74,13 @@ impl Prepared {
                 "{explanation:?} does not add up to the score of\n{subject}"
             );
         }
+        let bare = own.only(needs);
+        let bare_files: Vec<KernelFile> = files.iter().map(|file| file.only(needs)).collect();
+        let others = subject.dossier.related.iter().zip(&bare_files).filter(|_| needs.related);
+        let others: Vec<_> = others.map(|(r, file)| related(vocabulary, r, file)).collect();
+        let dossier = Dossier { file: bare.as_file(), related: &others };
+        let again = kernel::evaluate(&mut bench, &classes, &dossier, &mut Silent);
+        assert_eq!(evaluation, again, "{needs:?}, and yet something else changes the result of\n{subject}");
         (evaluation, indicators)
     }
 }

@@ -105,7 +105,7 @@ pub fn check(
             expected: format!("vocabulary {}", vocabulary.edition),
         });
     }
-    if let Err(problem) = manifest.deliveries(vocabulary, STILL) {
+    if let Err(problem) = Manifest::deliveries_in(&manifest.deliveries, vocabulary, STILL) {
         report.add(of_error(problem, &name)?);
     }
     let dataset = Dataset { place: place.clone(), manifest, vocabulary: Arc::clone(vocabulary) };
@@ -169,7 +169,7 @@ fn check_shard(dataset: &Dataset, shard: &Shard) -> Result<Report> {
     let mut state = State { report, file: file.clone(), first: None, last: None, subject: Vec::new() };
     let mut book = ClassBook::new(Arc::clone(&dataset.vocabulary));
     let mut bad = Vec::new();
-    let read = opened.batches(rows::columns(), |batch, first| {
+    let read = opened.batches(rows::columns(), None, |batch, first| {
         let found = rows::of(batch, &mut book, &mut bad);
         for value in bad.drain(..) {
             state.report.add(Fault {

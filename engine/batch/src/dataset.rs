@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use hengxin_core::date::Moment;
-use hengxin_core::fact::Deliveries;
 use hengxin_core::vocabulary::Vocabulary;
 
 use crate::digest::sha256;
@@ -68,13 +66,5 @@ impl Dataset {
             ));
         }
         Ok(())
-    }
-
-    /// The deliveries known at a moment.
-    ///
-    /// # Errors
-    /// Registers nobody declared.
-    pub fn deliveries(&self, known_at: Moment) -> Result<Deliveries> {
-        self.manifest.deliveries(&self.vocabulary, known_at)
     }
 }

@@ -68,14 +68,18 @@ pub fn fingerprint(text: &str) -> u64 {
 
 /// The fingerprint of what the kernel is given about one subject.
 ///
-/// `classes` holds the fingerprint of each class's text, by class id, so that the numbering of classes does not matter;
-/// `references` gives that of a reference's text.
+/// `classes` holds the fingerprint of each class's text, by class id, so that the numbering of classes does not matter,
+/// and 0 for registrations, which stand among the facts or not; `references` gives that of a reference's text.
 pub fn file_fingerprint(file: &CreditFile<'_>, classes: &[u64], references: impl Fn(u32) -> u64) -> u64 {
     let mut print = Fingerprint::default();
     let facts = &file.facts;
     let pair = |a: i32, b: i32| u64::from(a.cast_unsigned()) << 32 | u64::from(b.cast_unsigned());
     for i in 0..facts.len() {
-        print.add(classes.get(facts.class[i] as usize).copied().unwrap_or(0));
+        let class = classes.get(facts.class[i] as usize).copied().unwrap_or(0);
+        if class == 0 {
+            continue;
+        }
+        print.add(class);
         print.add(pair(facts.occurred_on[i].days(), facts.ends_on[i].days()));
         print.add(facts.number[i].cast_unsigned());
         print.add(pair(facts.repaired_on[i].days(), facts.publicity_until[i].days()));

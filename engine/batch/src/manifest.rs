@@ -1,7 +1,7 @@
 //! A dataset's manifest, `dataset.json`: what its shards hold, by digest. Written last: without it there is no dataset.
 
 use hengxin_core::date::{Date, Moment};
-use hengxin_core::fact::{Deliveries, Delivery};
+use hengxin_core::fact::Delivery;
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Vocabulary;
@@ -219,13 +219,25 @@ impl Manifest {
         faults
     }
 
-    /// The deliveries known at a moment, in the kernel's terms.
+    /// The deliveries known at a moment.
     ///
     /// # Errors
     /// A register or region nobody declared.
-    pub fn deliveries(&self, vocabulary: &Vocabulary, known_at: Moment) -> Result<Deliveries> {
-        let known = self.deliveries.iter().filter(|d| d.recorded_at <= known_at);
-        let list = known.map(|d| {
+    pub fn known_deliveries(&self, vocabulary: &Vocabulary, known_at: Moment) -> Result<Vec<Delivery>> {
+        Manifest::deliveries_in(&self.deliveries, vocabulary, known_at)
+    }
+
+    /// Those of a list that are known at a moment, in the kernel's terms.
+    ///
+    /// # Errors
+    /// A register or region nobody declared.
+    pub fn deliveries_in(
+        list: &[Delivered],
+        vocabulary: &Vocabulary,
+        known_at: Moment,
+    ) -> Result<Vec<Delivery>> {
+        let known = list.iter().filter(|d| d.recorded_at <= known_at);
+        let read = known.map(|d| {
             let register = vocabulary.register_id(&d.register).ok_or_else(|| {
                 Error::content(
                     NAME,
@@ -233,16 +245,12 @@ impl Manifest {
                     format!("a register of vocabulary {}", vocabulary.edition),
                 )
             })?;
-            let region = d
-                .region
-                .parse::<u32>()
-                .ok()
-                .and_then(|digits| RegionCode::from_digits(digits).ok())
-                .ok_or_else(|| {
-                    Error::content(NAME, format!("region `{}`", d.region), "a region of six digits")
-                })?;
+            let digits = d.region.parse::<u32>().ok().filter(|_| d.region.len() == 6);
+            let region = digits.and_then(|digits| RegionCode::from_digits(digits).ok()).ok_or_else(|| {
+                Error::content(NAME, format!("region `{}`", d.region), "a region of six digits")
+            })?;
             Ok(Delivery { register, region, through: d.through })
         });
-        Ok(Deliveries::new(list.collect::<Result<Vec<Delivery>>>()?))
+        read.collect()
     }
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (the system or the data folder), 2 bad input (arguments, files, codes, documents).
 
 mod codes;
+mod compare;
 mod conflicts;
 mod data;
 mod dataset;
@@ -16,6 +17,9 @@ mod output;
 mod progress;
 mod quarantine;
 mod question;
+mod rescore;
+mod runs;
+mod schedules;
 mod score;
 mod serve;
 mod standards;
@@ -76,6 +80,15 @@ enum Command {
     /// The supervision tier of one enterprise in one field, and what follows.
     Tier(tier::Arguments),
     /// Write a synthetic district or world: no real enterprise, the same files for the same seed.
+    /// Score and tier everyone in a dataset, in full or only who is due.
+    Rescore(rescore::Arguments),
+    /// Start, list, show, cancel and watch runs of a running service.
+    Runs(runs::Arguments),
+    /// When a running service starts runs by itself.
+    Schedules(schedules::Arguments),
+    /// Compare two runs: who moved, because of which clause, and what it costs the inspectors.
+    Compare(compare::Arguments),
+    /// Write a synthetic district: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Check a dataset of facts, sort rows into one, or export the ledger as one.
     Dataset(dataset::Arguments),
@@ -100,6 +113,10 @@ fn main() -> std::process::ExitCode {
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),
+        Command::Rescore(arguments) => rescore::run(&arguments),
+        Command::Runs(arguments) => runs::run(&arguments),
+        Command::Schedules(arguments) => schedules::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Dataset(arguments) => dataset::run(&arguments),
         Command::Completions { shell } => {

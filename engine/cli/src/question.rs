@@ -106,6 +106,9 @@ pub fn problem(problem: Problem) -> Failure {
         Problem::Ledger(error) => data::store(error),
         Problem::Invalid(..)
         | Problem::UnknownEnterprise { .. }
+        | Problem::NoLoadedRun { .. }
+        | Problem::NotInRun { .. }
+        | Problem::NoRunner
         | Problem::UnknownEvaluation { .. }
         | Problem::NoEdition(_) => Failure::Input(problem.to_string()),
         Problem::Damaged { .. } | Problem::Overloaded { .. } | Problem::Defect => {

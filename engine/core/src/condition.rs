@@ -4,7 +4,7 @@ use crate::date::Date;
 use crate::document::{self, Check, Fields, Node};
 use crate::industry::IndustryCode;
 use crate::quantity::{Gives, Range, Watch};
-use crate::reading::{Look, Measured, Reading};
+use crate::reading::{Input, Look, Measured, Reading};
 use crate::region::RegionCode;
 use crate::scope::{Scope, Slot};
 use crate::selection::Selection;
@@ -72,6 +72,7 @@ impl Condition {
     /// Whether it holds; lowers `due` to the next date on which that can change.
     pub fn truth(&self, look: &Look<'_>, due: &mut Date) -> Truth {
         match self {
+            Condition::Compare(Reading::Elapsed(elapsed), range, _) => elapsed.lies_in(*range, look, due),
             Condition::Compare(reading, range, thresholds) => {
                 match reading.measure(look, Watch::At(thresholds), due) {
                     Measured::Known(value) => range.contains(value).into(),
@@ -115,6 +116,17 @@ impl Condition {
                 Truth::False => Truth::True,
                 Truth::Unknown => Truth::Unknown,
             },
+        }
+    }
+
+    /// Calls `visit` for everything it looks at besides the facts picked for its slots; perhaps more than once.
+    pub fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        match self {
+            Condition::Compare(reading, _, _) | Condition::Is(reading, _) => reading.inputs(visit),
+            Condition::Exists(_) => {}
+            Condition::Region(_) | Condition::Industry(_) => visit(Input::Registration),
+            Condition::All(inner) | Condition::Any(inner) => inner.iter().for_each(|c| c.inputs(visit)),
+            Condition::Not(inner) => inner.inputs(visit),
         }
     }
 

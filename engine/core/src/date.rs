@@ -118,12 +118,40 @@ impl Date {
         if self.0 == i32::MAX || self.0 == i32::MIN {
             return self;
         }
-        // Clamping moves a month end by at most three days, so the answer is the clamped date or just after it.
-        let mut date = self.minus_months(-n);
-        while date.minus_months(n).0 < self.0 {
-            date = Date(date.0 + 1);
+        let (year, month, day) = self.ymd();
+        let total = year * 12 + month.cast_signed() - 1 + n;
+        let (year, month) = (total.div_euclid(12), total.rem_euclid(12).cast_unsigned() + 1);
+        // Going back clamps to the last day, never past it: the same day of that month is the first, and where the
+        // month has no such day, the first of the next.
+        let (days, last) = (day - 1, last_day(year, month));
+        Date(days_from_civil(year, month, 1) + if days < last { days } else { last }.cast_signed())
+    }
+
+    /// The earlier of `due` and the date on which `n` ≥ 1 whole months have elapsed since `self`.
+    ///
+    /// Says the same as [`Date::months_elapsed_on`], without the calendar where `due` is near: mostly it is.
+    #[must_use]
+    pub(crate) const fn months_elapsed_or(self, n: i32, due: Date) -> Date {
+        // Twelve months have one February, which lacks two days of thirty, and seven months that have one more.
+        if self.0.saturating_add(30 * n - 2) >= due.0 {
+            return due;
         }
-        date
+        let on = self.months_elapsed_on(n);
+        if on.0 < due.0 { on } else { due }
+    }
+
+    /// Whether fewer than `n` ≥ 1 whole months have elapsed since `start` on this date.
+    ///
+    /// Says the same as comparing [`Date::months_since`], without the calendar unless the number of days leaves it open.
+    pub(crate) const fn within_months(self, n: i32, start: Date) -> bool {
+        let days = self.0.saturating_sub(start.0);
+        if days < 30 * n - 2 {
+            return true;
+        }
+        if days > 31 * n {
+            return false;
+        }
+        self.months_since(start) < n
     }
 
     /// The greatest `n ≥ 0` such that `n` months before `self` is not before `start`; 0 when `start` is later.
@@ -131,11 +159,12 @@ impl Date {
         if start.0 >= self.0 {
             return 0;
         }
-        let mut n = self.month_number() - start.month_number() + 1;
-        while n > 0 && self.minus_months(n).0 < start.0 {
-            n -= 1;
-        }
-        n
+        let ((year, month, day), (start_year, start_month, start_day)) = (self.ymd(), start.ymd());
+        let n = (year - start_year) * 12 + month.cast_signed() - start_month.cast_signed();
+        // Going back `n` months arrives in the month of `start`; one month less arrives after it for certain.
+        let last = last_day(start_year, start_month);
+        let arrived = if day < last { day } else { last };
+        if arrived < start_day { n - 1 } else { n }
     }
 
     /// 1 January of this date's year plus `years`.
@@ -190,28 +219,48 @@ const fn last_day(year: i32, month: u32) -> u32 {
     }
 }
 
-/// Years are counted from March, so that the leap day is the last of its year.
+/// Whole eras of 400 years put before year 0, so that every date and every year of 32 bits counts upwards.
+const ERAS: u64 = 15_000;
+/// Days of an era.
+const ERA_DAYS: u64 = 146_097;
+/// From 1 March of year 0, where years begin here, to 1970-01-01.
+const DAYS_TO_1970: u64 = 719_468;
+
+/// Years are counted from March, so that the leap day is the last of its year. Both ways follow Neri and Schneider,
+/// "Euclidean affine functions and their application to calendar algorithms" (2022), in 64 bits without a sign.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "what came from 32 bits fits them"
+)]
 const fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_from_march = (month.cast_signed() + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day.cast_signed() - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+    let early = month <= 2;
+    let year = (year as i64 + (ERAS * 400) as i64).cast_unsigned() - early as u64;
+    let month = if early { month as u64 + 12 } else { month as u64 };
+    let century = year / 100;
+    let days = 1461 * year / 4 - century + century / 4 + (979 * month - 2919) / 32 + day as u64 - 1;
+    (days.cast_signed() - (ERAS * ERA_DAYS + DAYS_TO_1970).cast_signed()) as i32
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "what came from 32 bits fits them"
+)]
 const fn civil_from_days(days: i32) -> (i32, u32, u32) {
-    let shifted = days.saturating_add(719_468);
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month.cast_unsigned(), day.cast_unsigned())
+    let days = (days as i64 + (ERAS * ERA_DAYS + DAYS_TO_1970).cast_signed()).cast_unsigned();
+    let quarters = 4 * days + 3;
+    let century = quarters / ERA_DAYS;
+    // Quarters of days since the century began; 2_939_745 is 2³² ÷ 1461, rounded up.
+    let product = 2_939_745 * ((quarters % ERA_DAYS) | 3);
+    let year = 100 * century + (product >> 32);
+    let day_of_year = (product & 0xFFFF_FFFF) / 2_939_745 / 4;
+    // 2141 ÷ 2¹⁶ is a month of 30.6 days, as five months from March on are 153.
+    let shifted = 2141 * day_of_year + 197_913;
+    let (month, day) = (shifted >> 16, (shifted & 0xFFFF) / 2141 + 1);
+    let early = day_of_year >= 306;
+    let month = if early { month - 12 } else { month };
+    ((year.cast_signed() + early as i64 - (ERAS * 400) as i64) as i32, month as u32, day as u32)
 }
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z. When a fact was recorded; what "known at" is compared with.
@@ -244,6 +293,22 @@ mod tests {
     }
 
     #[test]
+    fn every_number_of_days_has_a_date_and_leads_back() {
+        let first = Date::from_ymd(1, 1, 1).expect("the first").days();
+        let last = Date::from_ymd(9999, 12, 31).expect("the last").days();
+        assert_eq!(last - first, 3_652_058, "days from the first to the last");
+        for days in first..=last {
+            let (year, month, day) = Date::from_days(days).ymd();
+            assert_eq!(Date::from_ymd(year, month, day), Ok(Date::from_days(days)));
+        }
+        // Beyond what can be written nothing is promised but an answer, the same there and back.
+        for days in [i32::MIN, i32::MIN + 1, first - 1, last + 1, i32::MAX - 1, i32::MAX] {
+            let (year, month, day) = Date::from_days(days).ymd();
+            assert_eq!(days_from_civil(year, month, day), days);
+        }
+    }
+
+    #[test]
     fn months_back_clamp_to_the_month_end() {
         for (from, n, expected) in [
             ("2024-05-31", 3, "2024-02-29"),
@@ -265,6 +330,34 @@ mod tests {
                 let edge = date(start).months_elapsed_on(n);
                 assert!(edge.minus_months(n) >= date(start));
                 assert!(edge.plus_days(-1).minus_months(n) < date(start));
+            }
+        }
+    }
+
+    #[test]
+    fn a_due_date_is_lowered_to_the_edge_and_no_further() {
+        for start in date("2023-12-01").days()..date("2025-02-01").days() {
+            let start = Date::from_days(start);
+            for n in 1..40 {
+                let edge = start.months_elapsed_on(n);
+                assert!(edge.minus_months(n) >= start && edge.plus_days(-1).minus_months(n) < start);
+                for due in [Date::FOREVER, edge.plus_days(40), edge.plus_days(1), edge, edge.plus_days(-1)] {
+                    assert_eq!(start.months_elapsed_or(n, due), edge.min(due), "{start} + {n}, due {due}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn months_within_are_fewer_than_have_elapsed() {
+        for start in date("2023-12-20").days()..date("2024-03-10").days() {
+            let start = Date::from_days(start);
+            for days in -3..1200 {
+                let today = start.plus_days(days);
+                for n in [1, 2, 11, 12, 13, 24, 36] {
+                    let within = today.minus_months(n) < start;
+                    assert_eq!(today.within_months(n, start), within, "{start} + {days} days, {n} months");
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 //! columns sorted by day, those of one day in the order of their records. The cut at an as-of date is then a prefix. Descriptive text stays behind.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::date::Date;
 use crate::industry::IndustryCode;
@@ -228,9 +229,26 @@ pub struct Registration {
 
 /// Which registers were delivered, for which region, through which day.
 ///
-/// Kept by register: the kernel asks for each selection of each subject.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Deliveries(Vec<Vec<(RegionCode, Date)>>);
+/// Kept by register, the way the kernel asks.
+#[derive(Clone, Debug, Default)]
+pub struct Deliveries {
+    by_register: Vec<Vec<(RegionCode, Date)>>,
+    /// What tells these deliveries from others without comparing them; 0 for none at all.
+    // INVARIANT: equal numbers mean equal deliveries. Every `new` takes a number of its own, and nothing changes what
+    // was made; copies keep the number because they are equal. Nothing else may be read from it.
+    number: u64,
+}
+
+/// The number of the next [`Deliveries`]. No result depends on it: it only tells one from another.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+impl PartialEq for Deliveries {
+    fn eq(&self, other: &Deliveries) -> bool {
+        self.by_register == other.by_register
+    }
+}
+
+impl Eq for Deliveries {}
 
 /// One register is complete for one region through one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,13 +279,19 @@ impl Deliveries {
         for regions in &mut by_register {
             regions.sort_unstable();
         }
-        Deliveries(by_register)
+        // Only that it differs matters, not its order: no other memory hangs on it.
+        Deliveries { by_register, number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// A number that other deliveries do not have, so that what was concluded from these can be found again.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The last day through which `register` is complete for a subject in `region`. `None` when nothing was
     /// delivered; a subject without a region has only national deliveries.
     pub fn through(&self, register: RegisterId, region: Option<RegionCode>) -> Option<Date> {
-        self.0
+        self.by_register
             .get(usize::from(register.0))?
             .iter()
             .filter(|(known, _)| known.is_national() || region.is_some_and(|r| known.contains(r)))
@@ -292,8 +316,14 @@ pub struct CreditFile<'a> {
 impl<'a> CreditFile<'a> {
     /// The registration in force on `as_of`: the last one that began on or before it.
     pub fn registration(&self, as_of: Date) -> Option<&'a Registration> {
+        self.registration_and_next(as_of).0
+    }
+
+    /// The registration in force on `as_of`, and the day of the one after it.
+    pub(crate) fn registration_and_next(&self, as_of: Date) -> (Option<&'a Registration>, Option<Date>) {
         let n = self.registrations.partition_point(|r| r.since <= as_of);
-        n.checked_sub(1).and_then(|i| self.registrations.get(i))
+        let next = self.registrations.get(n).map(|r| r.since);
+        (n.checked_sub(1).and_then(|i| self.registrations.get(i)), next)
     }
 }
 

@@ -6,20 +6,21 @@
 
 use std::sync::Arc;
 
-use crate::condition::Truth;
+use crate::blank::{Blank, BlankId, Blanks, Registers};
+use crate::condition::{Condition, Truth};
 use crate::date::Date;
-use crate::fact::{Classes, CreditFile, Dossier};
+use crate::fact::{Classes, Dossier};
 use crate::grade::{Effect, Grade};
 use crate::number::Points;
 use crate::picker::Picker;
 use crate::plan::{Nested, Plan};
 use crate::quantity::Watch;
+use crate::readers::{Parts, Readers, contains, places};
 use crate::reading::{Look, Measured, NestedResult};
 use crate::scope::Slot;
-use crate::selection::Selection;
-use crate::standard::Standard;
-use crate::trace::{Adjustment, IndicatorLine, Trace};
-use crate::tree::{Child, Group, WhenUnknown};
+use crate::standard::{Scale, Standard};
+use crate::trace::{Adjustment, IndicatorLine, Looked, Trace};
+use crate::tree::{Group, Indicator, Settled, WhenUnknown};
 use crate::uscc::Uscc;
 
 /// What a standard says of a subject on a date.
@@ -96,7 +97,7 @@ pub struct IndicatorResult {
     pub points: Option<Points>,
 }
 
-/// Buffers for evaluating one plan, reused from file to file.
+/// Buffers for evaluating one plan, and what it says of an empty file, reused from file to file.
 #[derive(Clone, Debug)]
 pub struct Workbench {
     plan: Arc<Plan>,
@@ -105,9 +106,45 @@ pub struct Workbench {
     nested: Vec<Option<Workbench>>,
     results: Vec<Option<NestedResult>>,
     related_measured: Vec<Measured>,
-    delivered: Vec<bool>,
-    indicators: Vec<IndicatorResult>,
+    readers: Readers,
+    blanks: Blanks,
+    /// The parts that are looked at on the present file.
+    open: Parts,
+    sheet: Sheet,
     dimensions: Vec<Option<Points>>,
+    applied: Vec<(usize, Effect)>,
+    /// The maxima of the indicators that can earn, summed.
+    all_max: Points,
+    /// What the last evaluation gave.
+    evaluation: Option<Evaluation>,
+}
+
+/// What each indicator gave, kept from file to file because most give what they give for an empty one.
+#[derive(Clone, Debug)]
+struct Sheet {
+    results: Vec<IndicatorResult>,
+    /// The blank that the other results are of; `None` before the first.
+    blank: Option<BlankId>,
+    /// The words of the indicators that were looked at.
+    written: Parts,
+    /// Whether the last subject was eligible.
+    shown: bool,
+}
+
+impl Sheet {
+    /// Makes every result that of the blank, but for those that are `open` and about to be written.
+    fn begin(&mut self, id: BlankId, blank: &Blank, open: &[u64]) {
+        if self.blank == Some(id) {
+            for i in places(&self.written) {
+                self.results[i] = blank.indicators[i];
+            }
+        } else {
+            self.results.clone_from(&blank.indicators);
+        }
+        self.blank = Some(id);
+        self.written.copy_from_slice(open);
+        self.shown = true;
+    }
 }
 
 impl Workbench {
@@ -124,15 +161,28 @@ impl Workbench {
                 Nested::NoEdition | Nested::Given(_) => None,
             })
             .collect();
+        let readers = Readers::new(standard);
+        let sheet = Sheet {
+            results: Vec::new(),
+            blank: None,
+            written: vec![0; readers.indicators.len()],
+            shown: false,
+        };
+        let all_max = standard.indicators.iter().map(|i| i.max.max(Points::ZERO)).sum();
         Workbench {
             own,
             related,
             nested,
             results: Vec::new(),
             related_measured: Vec::new(),
-            delivered: Vec::new(),
-            indicators: Vec::new(),
+            open: readers.always.clone(),
+            readers,
+            blanks: Blanks::default(),
+            sheet,
             dimensions: Vec::new(),
+            applied: Vec::new(),
+            all_max,
+            evaluation: None,
             plan,
         }
     }
@@ -142,9 +192,21 @@ impl Workbench {
         &self.plan
     }
 
+    /// What the last evaluation gave; `None` before the first.
+    pub fn evaluation(&self) -> Option<&Evaluation> {
+        self.evaluation.as_ref()
+    }
+
+    /// The workbench of a standard that this one reads the result of, by its id: after an evaluation it holds that of
+    /// the other standard on the same file and day, so that who wants both need not evaluate twice. `None` when its
+    /// plan has no such part.
+    pub fn dependency(&self, id: &str) -> Option<&Workbench> {
+        self.nested.iter().flatten().find(|inner| inner.plan.standard.id == id)
+    }
+
     /// What each indicator gave in the last evaluation; empty when the subject was not eligible.
     pub fn indicators(&self) -> &[IndicatorResult] {
-        &self.indicators
+        if self.sheet.shown { &self.sheet.results } else { &[] }
     }
 }
 
@@ -155,17 +217,26 @@ pub fn evaluate<T: Trace>(
     dossier: &Dossier<'_>,
     trace: &mut T,
 ) -> Evaluation {
-    let plan = Arc::clone(&bench.plan);
+    let evaluation = judge(bench, classes, dossier, trace);
+    bench.evaluation = Some(evaluation);
+    evaluation
+}
+
+fn judge<T: Trace>(
+    bench: &mut Workbench,
+    classes: &Classes,
+    dossier: &Dossier<'_>,
+    trace: &mut T,
+) -> Evaluation {
+    let Workbench { plan, own, nested, results, readers, blanks, open, sheet, .. } = bench;
     let standard: &Standard = &plan.standard;
     let mut due = plan.until;
 
-    let registration = dossier.file.registration(plan.as_of);
-    if let Some(next) = dossier.file.registrations.iter().find(|r| r.since > plan.as_of) {
-        due = due.min(next.since);
-    }
-    bench.results.clear();
-    for (nested, inner) in plan.nested.iter().zip(&mut bench.nested) {
-        bench.results.push(match (nested, inner) {
+    let (registration, next) = dossier.file.registration_and_next(plan.as_of);
+    due = next.unwrap_or(Date::FOREVER).min(due);
+    results.clear();
+    for (nested, inner) in plan.nested.iter().zip(nested) {
+        results.push(match (nested, inner) {
             (Nested::Given(result), _) => Some(*result),
             (Nested::Plan(_), Some(inner)) => {
                 let result = evaluate(inner, classes, dossier, &mut crate::trace::Silent);
@@ -175,26 +246,46 @@ pub fn evaluate<T: Trace>(
             (Nested::Plan(_) | Nested::NoEdition, _) => None,
         });
     }
-    measure_related(bench, standard, classes, dossier, &mut due);
-    bench.own.admit(&standard.selections, classes.as_slice());
-    bench.own.pick(&standard.selections, standard.lifecycle, &dossier.file.facts, &mut due);
-    delivered(&standard.selections, standard, &dossier.file, plan.as_of, &mut bench.delivered, &mut due);
+    measure_related(
+        &mut bench.related,
+        &mut bench.related_measured,
+        standard,
+        plan.as_of,
+        classes,
+        dossier,
+        &mut due,
+    );
+    own.admit(&standard.selections, classes.as_slice());
+    own.pick(standard.lifecycle, &dossier.file.facts, &mut due);
+    let id = blanks.find(plan, readers, dossier.file.deliveries, registration.and_then(|r| r.region));
+    let blank = blanks.get(id);
+    due = blank.stale_on.min(due);
+    if T::FULL {
+        // A story tells of everything.
+        readers.open_all(open);
+    } else {
+        open.copy_from_slice(&blank.always);
+        for slot in &own.touched {
+            readers.open(usize::from(*slot), open);
+        }
+    }
 
     let look = Look {
         as_of: plan.as_of,
         classes: classes.as_slice(),
-        hits: &bench.own.hits,
-        delivered: &bench.delivered,
-        file: &dossier.file,
+        hits: &own.hits,
+        delivered: &blank.delivered,
+        columns: &dossier.file.facts,
         registration,
-        results: &bench.results,
+        results,
         related: &bench.related_measured,
         rounding: standard.rounding,
         group: None,
     };
-    bench.indicators.clear();
-    let ineligible = not_eligible(standard, dossier.file.subject, &look, &mut due);
-    if let Some(why) = ineligible {
+    if let Some(why) =
+        not_eligible(standard, dossier.file.subject, &look, blank, &open[readers.rules.clone()], &mut due)
+    {
+        sheet.shown = false;
         return Evaluation {
             outcome: Outcome::NotEligible(why),
             findings: 0,
@@ -204,59 +295,40 @@ pub fn evaluate<T: Trace>(
             unknown: 0,
         };
     }
-    let mut unknown = 0u16;
-    let mut cannot_score = false;
-    let (mut known_max, mut all_max) = (Points::ZERO, Points::ZERO);
-    for (i, indicator) in standard.indicators.iter().enumerate() {
-        let measured = indicator.reading.measure(&look, indicator.rule.watch(), &mut due);
-        let raw = match measured {
-            Measured::Known(value) => Some(indicator.rule.points(value, &look, standard.rounding, &mut due)),
-            Measured::Unknown(_) => match indicator.when_unknown {
-                WhenUnknown::Points(points) => Some(points),
-                WhenUnknown::Exclude => None,
-                WhenUnknown::CannotScore => {
-                    cannot_score = true;
-                    None
-                }
-            },
-        };
-        let points = raw.map(|p| p.clamp(indicator.min.min(indicator.max), indicator.max));
-        let known = matches!(measured, Measured::Known(_));
-        unknown += u16::from(!known);
-        if indicator.max > Points::ZERO {
-            all_max = all_max.plus(indicator.max);
-            if known {
-                known_max = known_max.plus(indicator.max);
-            }
-        }
-        bench.indicators.push(IndicatorResult { measured, points });
+    let indicators = &open[readers.indicators.clone()];
+    sheet.begin(id, blank, indicators);
+    let mut tally = blank.tally;
+    let looked = T::FULL.then(|| Looked::new(standard, &look, own));
+    for i in places(indicators) {
+        let indicator = &standard.indicators[i];
+        let (result, raw) = measure_indicator(indicator, &look, &mut due);
+        tally.remove(indicator, blank.indicators[i].measured);
+        tally.add(indicator, result.measured);
+        sheet.results[i] = result;
         if T::FULL {
-            let evidence =
-                crate::trace::evidence(standard, i, measured, &look, &bench.own, standard.lifecycle);
+            let IndicatorResult { measured, points } = result;
+            let evidence = looked.as_ref().map(|looked| looked.evidence(standard, i, measured, &look));
+            let evidence = evidence.unwrap_or_default();
             trace.indicator(IndicatorLine { indicator: i, measured, raw, points, evidence });
         }
     }
     let enough = standard.minimum_known.is_none_or(|share| {
-        i128::from(known_max.ten_thousandths()) * 10_000
-            >= i128::from(share.basis_points()) * i128::from(all_max.ten_thousandths())
+        i128::from(tally.known_max.ten_thousandths()) * 10_000
+            >= i128::from(share.basis_points()) * i128::from(bench.all_max.ten_thousandths())
     });
     let score = match &standard.scale {
         None => None,
-        Some(_) if cannot_score || !enough => Some(None),
-        Some(_) => {
-            Some(score(bench.indicators.as_slice(), &mut bench.dimensions, standard, &look, &mut due, trace))
+        Some(_) if tally.forbidding > 0 || !enough => Some(None),
+        Some(scale) => {
+            let base = base(scale, &look, blank, &open[readers.cases.clone()], &mut due);
+            Some(score(base, scale, &sheet.results, &mut bench.dimensions, standard, trace))
         }
     };
-    let mut applied: [(usize, Effect); 64] = [(0, Effect::Note); 64];
-    let mut count = 0;
-    let (mut findings, mut undetermined) = (0u64, 0u64);
-    for (i, finding) in standard.findings.iter().enumerate().take(64) {
-        match finding.when.truth(&look, &mut due) {
-            Truth::True => {
-                findings |= 1 << i;
-                applied[count] = (i, finding.effect);
-                count += 1;
-            }
+    let looked_at = open[readers.findings.clone()].first().copied().unwrap_or(0);
+    let (mut findings, mut undetermined) = (blank.findings & !looked_at, blank.undetermined & !looked_at);
+    for i in places(&[looked_at]) {
+        match standard.findings[i].when.truth(&look, &mut due) {
+            Truth::True => findings |= 1 << i,
             Truth::Unknown => undetermined |= 1 << i,
             Truth::False => {}
         }
@@ -265,11 +337,13 @@ pub fn evaluate<T: Trace>(
             trace.finding(i, evidence);
         }
     }
-    let applied = &applied[..count];
+    let applied = &mut bench.applied;
+    applied.clear();
+    applied.extend(places(&[findings]).map(|i| (i, standard.findings[i].effect)));
     let (outcome, decided) = if let Some(None) = score {
-        let vetoes: Vec<(usize, Effect)> =
-            applied.iter().filter(|(_, e)| matches!(e, Effect::Exactly(_))).copied().collect();
-        let (grade, decided) = standard.grades.decide(None, &vetoes);
+        // Without a score only vetoes speak.
+        applied.retain(|(_, effect)| matches!(effect, Effect::Exactly(_)));
+        let (grade, decided) = standard.grades.decide(None, applied);
         (Outcome::CannotScore { grade }, decided)
     } else {
         let score = score.flatten();
@@ -277,44 +351,78 @@ pub fn evaluate<T: Trace>(
         let (grade, decided) = standard.grades.decide(band, applied);
         (Outcome::Graded { score, band, grade }, decided)
     };
-    Evaluation { outcome, findings, undetermined, decided, horizon: horizon(due), unknown }
+    Evaluation { outcome, findings, undetermined, decided, horizon: horizon(due), unknown: tally.unknown }
 }
 
 fn horizon(due: Date) -> Option<Date> {
     (due < Date::FOREVER).then_some(due)
 }
 
-fn not_eligible(standard: &Standard, subject: Uscc, look: &Look<'_>, due: &mut Date) -> Option<Ineligible> {
+/// What an indicator gives, and its points before its own floor and cap; lowers `due`.
+pub(crate) fn measure_indicator(
+    indicator: &Indicator,
+    look: &Look<'_>,
+    due: &mut Date,
+) -> (IndicatorResult, Option<Points>) {
+    let measured = indicator.reading.measure(look, indicator.rule.watch(), due);
+    let raw = match measured {
+        Measured::Known(value) => Some(indicator.rule.points(value, look, look.rounding, due)),
+        Measured::Unknown(_) => match indicator.when_unknown {
+            WhenUnknown::Points(points) => Some(points),
+            WhenUnknown::Exclude | WhenUnknown::CannotScore => None,
+        },
+    };
+    let points = raw.map(|p| p.clamp(indicator.min.min(indicator.max), indicator.max));
+    (IndicatorResult { measured, points }, raw)
+}
+
+/// The truth of a condition, looked at only where it is `open`; `blank` is what it is otherwise.
+fn truth(condition: &Condition, open: bool, blank: Truth, look: &Look<'_>, due: &mut Date) -> Truth {
+    if open { condition.truth(look, due) } else { blank }
+}
+
+fn not_eligible(
+    standard: &Standard,
+    subject: Uscc,
+    look: &Look<'_>,
+    blank: &Blank,
+    open: &[u64],
+    due: &mut Date,
+) -> Option<Ineligible> {
     if !standard.subjects.contains(&subject.kind()) {
         return Some(Ineligible::Kind);
     }
     let mut first = None;
     for (i, rule) in standard.eligibility.iter().enumerate() {
-        let holds = rule.exclude_when.truth(look, due) == Truth::True;
-        if holds && first.is_none() {
+        let truth = truth(&rule.exclude_when, contains(open, i), blank.rules[i], look, due);
+        if truth == Truth::True && first.is_none() {
             first = u16::try_from(i).ok().map(Ineligible::Rule);
         }
     }
     first
 }
 
-/// The score, or `None` when everything is excluded.
-fn score<T: Trace>(
-    indicators: &[IndicatorResult],
-    dimensions: &mut Vec<Option<Points>>,
-    standard: &Standard,
-    look: &Look<'_>,
-    due: &mut Date,
-    trace: &mut T,
-) -> Option<Points> {
-    let scale = standard.scale.as_ref()?;
+/// What the score starts from.
+fn base(scale: &Scale, look: &Look<'_>, blank: &Blank, open: &[u64], due: &mut Date) -> Points {
     let mut base = None;
-    for (when, points) in &scale.base.cases {
-        if when.truth(look, due) == Truth::True && base.is_none() {
+    for (i, (when, points)) in scale.base.cases.iter().enumerate() {
+        let truth = truth(when, contains(open, i), blank.cases[i], look, due);
+        if truth == Truth::True && base.is_none() {
             base = Some(*points);
         }
     }
-    let base = base.unwrap_or(scale.base.otherwise);
+    base.unwrap_or(scale.base.otherwise)
+}
+
+/// The score, or `None` when everything is excluded.
+fn score<T: Trace>(
+    base: Points,
+    scale: &Scale,
+    indicators: &[IndicatorResult],
+    dimensions: &mut Vec<Option<Points>>,
+    standard: &Standard,
+    trace: &mut T,
+) -> Option<Points> {
     if T::FULL {
         trace.adjust(Adjustment::Base, base);
     }
@@ -323,7 +431,8 @@ fn score<T: Trace>(
     // Children come after their parents in the list, so that going backwards meets them first.
     for i in (0..standard.dimensions.len()).rev() {
         let dimension = &standard.dimensions[i];
-        let value = group_value(&dimension.group, Some(i), indicators, dimensions, standard, trace);
+        let settled = Settled { indicators, dimensions };
+        let value = group_value(&dimension.group, Some(i), settled, standard, trace);
         dimensions[i] = value.map(|value| {
             let clipped = dimension.max.map_or(value, |max| value.min(max));
             let clipped = dimension.min.map_or(clipped, |min| clipped.max(min));
@@ -333,7 +442,8 @@ fn score<T: Trace>(
             clipped
         });
     }
-    let top = group_value(&standard.top, None, indicators, dimensions, standard, trace)?;
+    let settled = Settled { indicators, dimensions };
+    let top = group_value(&standard.top, None, settled, standard, trace)?;
     let sum = base.plus(top);
     let clipped = sum.clamp(scale.min, scale.max);
     let rounded = clipped.rounded(scale.decimals, standard.rounding);
@@ -351,22 +461,17 @@ fn score<T: Trace>(
 fn group_value<T: Trace>(
     group: &Group,
     of: Option<usize>,
-    indicators: &[IndicatorResult],
-    dimensions: &[Option<Points>],
+    settled: Settled<'_>,
     standard: &Standard,
     trace: &mut T,
 ) -> Option<Points> {
-    let points = |child| match child {
-        Child::Indicator(i) => indicators[i].points,
-        Child::Dimension(i) => dimensions[i],
-    };
-    let value = group.value(points, standard.rounding);
+    let value = group.value(settled, standard.rounding);
     if T::FULL {
-        let sum: Points = group.children.iter().filter_map(|m| points(m.child)).sum();
+        let sum: Points = group.children.iter().filter_map(|m| settled.points(m.child)).sum();
         // A group that is left out takes the points its known children were told with out again.
         let counted = value.unwrap_or(Points::ZERO);
         if sum != counted {
-            let excluded = group.children.iter().any(|m| points(m.child).is_none());
+            let excluded = group.children.iter().any(|m| settled.points(m.child).is_none());
             let adjustment = if excluded { Adjustment::Renormalised(of) } else { Adjustment::Weighted(of) };
             trace.adjust(adjustment, counted.minus(sum));
         }
@@ -374,45 +479,21 @@ fn group_value<T: Trace>(
     value
 }
 
-/// Per slot: whether every register of its codes is delivered; lowers `due` to the day one grows stale.
-fn delivered(
-    selections: &[Selection],
-    standard: &Standard,
-    file: &CreditFile<'_>,
-    as_of: Date,
-    delivered: &mut Vec<bool>,
-    due: &mut Date,
-) {
-    let region = file.registration(as_of).and_then(|r| r.region);
-    delivered.clear();
-    for selection in selections {
-        let mut all = true;
-        for register in &selection.registers {
-            let lag = standard.lags.get(usize::from(register.0)).copied().unwrap_or(0);
-            let through = file.deliveries.through(*register, region).map(|through| through.plus_days(lag));
-            match through {
-                Some(through) if through >= as_of => *due = through.plus_days(1).min(*due),
-                Some(_) | None => all = false,
-            }
-        }
-        delivered.push(all);
-    }
-}
-
+/// Per related reading: what it gives over the subjects that its relation leads to.
 fn measure_related(
-    bench: &mut Workbench,
+    pickers: &mut [Picker],
+    measured: &mut Vec<Measured>,
     standard: &Standard,
+    as_of: Date,
     classes: &Classes,
     dossier: &Dossier<'_>,
     due: &mut Date,
 ) {
-    bench.related_measured.clear();
-    let as_of = bench.plan.as_of;
-    for (related, picker) in standard.related.iter().zip(&mut bench.related) {
+    measured.clear();
+    for (related, picker) in standard.related.iter().zip(pickers) {
         picker.admit(&related.selections, classes.as_slice());
-        let mut measured = Vec::new();
+        let mut each = Vec::new();
         let mut seen: Vec<Uscc> = Vec::new();
-        let mut flags = Vec::new();
         for path in dossier.related.iter().filter(|r| r.kind == related.kind && r.depth <= related.depth) {
             if path.since > as_of {
                 *due = path.since.min(*due);
@@ -426,26 +507,27 @@ fn measure_related(
                 continue;
             }
             seen.push(path.file.subject);
-            picker.pick(&related.selections, standard.lifecycle, &path.file.facts, due);
-            delivered(&related.selections, standard, &path.file, as_of, &mut flags, due);
-            if let Some(next) = path.file.registrations.iter().find(|r| r.since > as_of) {
-                *due = next.since.min(*due);
-            }
+            picker.pick(standard.lifecycle, &path.file.facts, due);
+            let (registration, next) = path.file.registration_and_next(as_of);
+            let region = registration.and_then(|r| r.region);
+            let registers =
+                Registers::new(&related.selections, standard, path.file.deliveries, region, as_of);
+            *due = next.unwrap_or(Date::FOREVER).min(registers.stale_on).min(*due);
             let look = Look {
                 as_of,
                 classes: classes.as_slice(),
                 hits: &picker.hits,
-                delivered: &flags,
-                file: &path.file,
-                registration: path.file.registration(as_of),
+                delivered: &registers.delivered,
+                columns: &path.file.facts,
+                registration,
                 results: &[],
                 related: &[],
                 rounding: standard.rounding,
                 group: None,
             };
-            measured.push(related.reading.measure(&look, Watch::Every, due));
+            each.push(related.reading.measure(&look, Watch::Every, due));
         }
-        bench.related_measured.push(related.combine(&measured));
+        measured.push(related.combine(&each));
     }
 }
 

@@ -4,6 +4,7 @@
 //! turns evaluations into a supervision tier. Both are total: whatever can be wrong is found when a standard or a
 //! file is made. This crate does no IO, reads no clock, knows no async and no floating point.
 
+mod blank;
 mod condition;
 pub mod date;
 pub mod document;
@@ -12,10 +13,12 @@ pub mod fact;
 pub mod grade;
 pub mod industry;
 pub mod kernel;
+pub mod needs;
 pub mod number;
 pub mod picker;
 pub mod plan;
 pub mod quantity;
+mod readers;
 pub mod reading;
 pub mod region;
 pub mod rule;

@@ -124,7 +124,13 @@ impl Rounding {
     /// When the divisor is not positive: callers settle signs first.
     pub fn quotient(self, numerator: i128, divisor: i128) -> i128 {
         assert!(divisor > 0, "callers give positive divisors");
-        let (whole, rest) = (numerator / divisor, numerator % divisor);
+        let (whole, rest) = match (i64::try_from(numerator), i64::try_from(divisor)) {
+            // Nearly always: a division of 128 bits takes many times one of 64.
+            (Ok(numerator), Ok(divisor)) => {
+                (i128::from(numerator / divisor), i128::from(numerator % divisor))
+            }
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => (numerator / divisor, numerator % divisor),
+        };
         let away = whole + numerator.signum();
         match (self, (2 * rest.abs()).cmp(&divisor)) {
             (Rounding::Down, _) | (_, std::cmp::Ordering::Less) => whole,

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use crate::date::Date;
+use crate::needs::Needs;
 use crate::reading::NestedResult;
 use crate::standard::Standard;
+use crate::vocabulary::RegisterId;
 
 /// A standard on one date.
 #[derive(Clone, Debug)]
@@ -50,5 +52,31 @@ impl Plan {
         // An edition already over ends in the past; that is no date to wait for.
         let until = if until > as_of { until } else { Date::FOREVER };
         Plan { standard, as_of, nested, until }
+    }
+
+    /// First later date on which the edition, or one it depends on, may change; `None` when none is known.
+    pub fn until(&self) -> Option<Date> {
+        (self.until < Date::FOREVER).then_some(self.until)
+    }
+
+    /// The registers whose delivery can influence a result of this plan, ascending.
+    pub fn registers(&self) -> Vec<RegisterId> {
+        let own = self.standard.selections.iter();
+        let related = self.standard.related.iter().flat_map(|r| r.selections.iter());
+        let mut registers: Vec<RegisterId> =
+            own.chain(related).flat_map(|s| s.registers.iter().copied()).collect();
+        for nested in &self.nested {
+            if let Nested::Plan(plan) = nested {
+                registers.extend(plan.registers());
+            }
+        }
+        registers.sort_unstable();
+        registers.dedup();
+        registers
+    }
+
+    /// Which columns of the facts, and whether related subjects, can influence a result of this plan.
+    pub fn needs(&self) -> Needs {
+        Needs::of(self)
     }
 }

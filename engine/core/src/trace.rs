@@ -2,10 +2,11 @@
 //!
 //! The kernel is generic over a [`Trace`]; with [`Silent`] the telling is compiled away.
 
+use crate::date::Date;
 use crate::fact::FactId;
 use crate::kernel::slots_of;
 use crate::number::Points;
-use crate::picker::{Lifecycle, Picker, Standing};
+use crate::picker::{Picker, Standing};
 use crate::reading::{Look, Measured};
 use crate::standard::Standard;
 
@@ -127,50 +128,75 @@ impl Explanation {
     }
 }
 
-/// The facts an indicator looked at, in order: those that count with their effect, and those of its windows that do
-/// not count any more, with the reason.
-pub(crate) fn evidence(
-    standard: &Standard,
-    indicator: usize,
-    measured: Measured,
-    look: &Look<'_>,
-    picker: &Picker,
-    lifecycle: Lifecycle,
-) -> Vec<Evidence> {
-    let slots = slots_of(standard, indicator);
-    let facts = &look.file.facts;
-    let mut effects: Vec<(u32, Points)> = Vec::new();
-    if let ([slot], Measured::Known(_), Some(indicator)) =
-        (slots.as_slice(), measured, standard.indicators.get(indicator))
-    {
-        let hits = &look.hits[*slot];
-        if let Some(each) = indicator.rule.effects(hits.len(), look) {
-            effects = hits.iter().copied().zip(each).collect();
+/// What one file holds for each slot, whether it counts or not: what evidence is taken from.
+pub(crate) struct Looked {
+    /// Per slot: the facts in its window, in order.
+    of_slot: Vec<Vec<u32>>,
+    /// Per fact; one that is in no window is not asked about.
+    standing: Vec<Standing>,
+}
+
+impl Looked {
+    pub fn new(standard: &Standard, look: &Look<'_>, picker: &Picker) -> Looked {
+        let facts = look.columns;
+        let known = facts.occurred_on.partition_point(|d| *d <= look.as_of);
+        let mut of_slot = vec![Vec::new(); look.hits.len()];
+        let mut standing = Vec::with_capacity(known);
+        for i in 0..known {
+            let index = u32::try_from(i).unwrap_or(u32::MAX);
+            let mut looked_at = false;
+            for slot in picker.slots_of(facts.class[i]) {
+                if picker.in_window(slot, facts.occurred_on[i], facts.ends_on[i]) {
+                    of_slot[slot].push(index);
+                    looked_at = true;
+                }
+            }
+            let mut due = Date::FOREVER;
+            standing.push(if looked_at {
+                standard.lifecycle.standing(facts, i, look.as_of, &mut due)
+            } else {
+                Standing::Counts
+            });
         }
+        Looked { of_slot, standing }
     }
-    let known = facts.occurred_on.partition_point(|d| *d <= look.as_of);
-    let mut evidence = Vec::new();
-    for i in 0..known {
-        let index = u32::try_from(i).unwrap_or(u32::MAX);
-        let admitted = picker.slots_of(facts.class[i]).iter().map(|s| usize::from(*s));
-        let mut hit = false;
-        let mut looked_at = false;
-        for slot in admitted.filter(|s| slots.contains(s)) {
-            looked_at |= picker.in_window(slot, facts.occurred_on[i], facts.ends_on[i]);
-            hit |= look.hits[slot].contains(&index);
+
+    /// The facts an indicator looked at, in order: those that count with their effect, and those of its windows that
+    /// do not count any more, with the reason.
+    pub fn evidence(
+        &self,
+        standard: &Standard,
+        indicator: usize,
+        measured: Measured,
+        look: &Look<'_>,
+    ) -> Vec<Evidence> {
+        let slots = slots_of(standard, indicator);
+        let mut effects: Vec<(u32, Points)> = Vec::new();
+        if let ([slot], Measured::Known(_), Some(indicator)) =
+            (slots.as_slice(), measured, standard.indicators.get(indicator))
+        {
+            let hits = &look.hits[*slot];
+            if let Some(each) = indicator.rule.effects(hits.len(), look) {
+                effects = hits.iter().copied().zip(each).collect();
+            }
         }
-        if !looked_at {
-            continue;
+        let mut facts: Vec<u32> = slots.iter().flat_map(|slot| &self.of_slot[*slot]).copied().collect();
+        facts.sort_unstable();
+        facts.dedup();
+        let mut evidence = Vec::new();
+        for index in facts {
+            let i = index as usize;
+            let standing = self.standing[i];
+            // A fact that counts but was dropped by `last` is no evidence.
+            let hit = || slots.iter().any(|slot| look.hits[*slot].binary_search(&index).is_ok());
+            if standing != Standing::Counts || hit() {
+                let effect = effects.binary_search_by_key(&index, |(fact, _)| *fact);
+                let effect = effect.ok().map(|found| effects[found].1);
+                evidence.push(Evidence { fact: look.columns.id[i], standing, effect });
+            }
         }
-        let mut due = crate::date::Date::FOREVER;
-        let standing = lifecycle.standing(facts, i, look.as_of, &mut due);
-        // A fact that counts but was dropped by `last` is no evidence.
-        if hit || standing != Standing::Counts {
-            let effect = effects.iter().find(|(f, _)| *f == index).map(|(_, points)| *points);
-            evidence.push(Evidence { fact: facts.id[i], standing, effect });
-        }
+        evidence
     }
-    evidence
 }
 
 /// The facts a finding's condition selected.
@@ -181,5 +207,5 @@ pub(crate) fn finding_evidence(standard: &Standard, finding: usize, look: &Look<
     }
     hits.sort_unstable();
     hits.dedup();
-    hits.into_iter().map(|i| look.file.facts.id[i as usize]).collect()
+    hits.into_iter().map(|i| look.columns.id[i as usize]).collect()
 }

@@ -1,8 +1,10 @@
 //! Dimensions and indicators: the tree that points are summed along (`docs/standard-format.md` §8).
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use crate::document::{self, Check, Faults, Fields, Node};
+use crate::kernel::IndicatorResult;
 use crate::number::{Points, Rounding, Share, saturate};
 use crate::quantity::Gives;
 use crate::reading::Reading;
@@ -65,6 +67,8 @@ pub(crate) struct Group {
     pub weighted: bool,
     /// Greatest value, as an unstated maximum of a dimension.
     pub max: Points,
+    /// The children, when they are indicators that follow one another, as they mostly do.
+    run: Option<Range<usize>>,
 }
 
 /// A child of a group.
@@ -83,39 +87,55 @@ pub(crate) enum Child {
     Indicator(usize),
 }
 
-impl Group {
-    /// The value of the group from its children's points; `None` marks an excluded child. Weighted or renormalised
-    /// groups are one exact quotient, rounded once. `None` when every child is excluded.
-    pub fn value(&self, points: impl Fn(Child) -> Option<Points>, rounding: Rounding) -> Option<Points> {
-        if !self.weighted {
-            let (mut sum, mut known, mut all, mut excluded) =
-                (Points::ZERO, Points::ZERO, Points::ZERO, false);
-            let mut any = false;
-            for member in &self.children {
-                all = all.plus(member.max);
-                match points(member.child) {
-                    Some(points) => {
-                        any = true;
-                        sum = sum.plus(points);
-                        known = known.plus(member.max);
-                    }
-                    None => excluded = true,
-                }
-            }
-            return match (any, excluded) {
-                (false, _) => None,
-                (true, false) => Some(sum),
-                (true, true) if known <= Points::ZERO => None,
-                (true, true) => Some(quotient(
-                    i128::from(sum.ten_thousandths()) * i128::from(all.ten_thousandths()),
-                    i128::from(known.ten_thousandths()),
-                    rounding,
-                )),
-            };
+/// The points of a standard's indicators and dimensions on one file, as far as they are settled.
+#[derive(Clone, Copy)]
+pub(crate) struct Settled<'a> {
+    pub indicators: &'a [IndicatorResult],
+    pub dimensions: &'a [Option<Points>],
+}
+
+impl Settled<'_> {
+    /// `None` marks an excluded child.
+    pub fn points(self, child: Child) -> Option<Points> {
+        match child {
+            Child::Indicator(i) => self.indicators[i].points,
+            Child::Dimension(i) => self.dimensions[i],
         }
+    }
+}
+
+impl Group {
+    fn new(children: Vec<Member>, weighted: bool, max: Points) -> Group {
+        let first = match children.first().map(|m| m.child) {
+            Some(Child::Indicator(first)) => first,
+            Some(Child::Dimension(_)) | None => 0,
+        };
+        let run = first..first + children.len();
+        let in_a_row = children.iter().map(|m| m.child).eq(run.clone().map(Child::Indicator));
+        Group { run: in_a_row.then_some(run), children, weighted, max }
+    }
+
+    /// The value of the group from its children's points. Weighted or renormalised groups are one exact quotient,
+    /// rounded once. `None` when every child is excluded.
+    pub fn value(&self, settled: Settled<'_>, rounding: Rounding) -> Option<Points> {
+        if self.weighted {
+            return self.weighted_mean(settled, rounding);
+        }
+        let (sum, included) = match &self.run {
+            Some(run) => sum(settled.indicators[run.clone()].iter().map(|indicator| indicator.points)),
+            None => sum(self.children.iter().map(|m| settled.points(m.child))),
+        };
+        match included {
+            0 => None,
+            n if n == self.children.len() => Some(sum),
+            _ => self.renormalised(sum, settled, rounding),
+        }
+    }
+
+    fn weighted_mean(&self, settled: Settled<'_>, rounding: Rounding) -> Option<Points> {
         let (mut sum, mut weights) = (0i128, 0i128);
         for member in &self.children {
-            if let Some(points) = points(member.child) {
+            if let Some(points) = settled.points(member.child) {
                 let weight = i128::from(member.weight.basis_points());
                 sum += i128::from(points.ten_thousandths()) * weight;
                 weights += weight;
@@ -123,6 +143,25 @@ impl Group {
         }
         (weights > 0).then(|| quotient(sum, weights, rounding))
     }
+
+    /// The sum of the included children, raised from their maxima to those of all.
+    fn renormalised(&self, sum: Points, settled: Settled<'_>, rounding: Rounding) -> Option<Points> {
+        let included = self.children.iter().filter(|m| settled.points(m.child).is_some());
+        let known: Points = included.map(|m| m.max).sum();
+        let all: Points = self.children.iter().map(|m| m.max).sum();
+        (known > Points::ZERO).then(|| {
+            quotient(
+                i128::from(sum.ten_thousandths()) * i128::from(all.ten_thousandths()),
+                i128::from(known.ten_thousandths()),
+                rounding,
+            )
+        })
+    }
+}
+
+/// The sum of the points that are not excluded, and how many they are.
+fn sum(points: impl Iterator<Item = Option<Points>>) -> (Points, usize) {
+    points.flatten().fold((Points::ZERO, 0), |(sum, included), points| (sum.plus(points), included + 1))
 }
 
 fn quotient(numerator: i128, divisor: i128, rounding: Rounding) -> Points {
@@ -201,7 +240,7 @@ impl Tree {
         } else {
             children.iter().map(|m| m.max).sum()
         };
-        let group = Group { children, weighted, max };
+        let group = Group::new(children, weighted, max);
         self.check_exclusion(node, &group, scope);
         Some(group)
     }

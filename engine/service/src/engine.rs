@@ -11,7 +11,7 @@ use hengxin_core::standard::Standard;
 use hengxin_core::tier::TierPolicy;
 use hengxin_core::uscc::Uscc;
 use hengxin_standard::{Catalogue, Edition, NoEdition, PolicyEdition};
-use hengxin_store::{Clock, Ledger, Snapshot, SystemClock, Writer};
+use hengxin_store::{ChangePosition, Clock, Ledger, RunBook, Snapshot, SystemClock, Writer};
 
 use crate::outline::{Outline, PolicyOutline, Reach};
 use crate::page::Tokens;
@@ -58,6 +58,8 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     decisions_max: usize,
     tokens: Tokens,
+    /// Opened with the first run or schedule.
+    book: Mutex<Option<RunBook>>,
     /// The last moment anything was recorded, as far as this process has seen.
     watermark: AtomicI64,
     prepared: RwLock<HashMap<Date, Vec<Arc<Prepared>>>>,
@@ -242,6 +244,7 @@ impl Engine {
             clock: options.clock,
             decisions_max: options.decisions_max,
             tokens,
+            book: Mutex::new(None),
             watermark: AtomicI64::new(watermark.0),
             prepared: RwLock::default(),
             policies: RwLock::default(),
@@ -309,12 +312,25 @@ impl Engine {
         Ok(())
     }
 
-    /// The id of the last tier decision on record, whoever recorded it; 0 when there is none.
+    /// Where the changes of tiers on record end, whoever recorded them.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn last_tier(&self) -> Answer<u64> {
-        Ok(self.ledger.snapshot(None)?.last_tier()?)
+    pub fn last_change(&self) -> Answer<ChangePosition> {
+        Ok(self.ledger.snapshot(None)?.last_change()?)
+    }
+
+    /// Works with the book of runs and schedules.
+    ///
+    /// # Errors
+    /// In an engine that only reads, and those of `work`.
+    pub fn book<T>(&self, work: impl FnOnce(&mut RunBook) -> hengxin_store::Result<T>) -> Answer<T> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = match &mut *book {
+            Some(book) => book,
+            none => none.insert(self.ledger.run_book()?),
+        };
+        Ok(work(book)?)
     }
 
     /// A view of the ledger as known at `known_at`, or at the watermark.

@@ -7,17 +7,22 @@
 //! Only `grpc` names protobuf types and tonic; use cases take checked values and give the engine's own. Nothing here
 //! computes a point: that is the kernel's.
 
+pub mod conductor;
 pub mod engine;
 mod grpc;
 pub mod hex;
 pub mod outline;
 pub mod page;
 pub mod problem;
+pub mod runner;
 pub mod server;
 pub mod story;
+pub mod timetable;
 pub mod use_case;
 
+pub use conductor::RunSetup;
 pub use engine::{Engine, EngineOptions};
-pub use grpc::{Load, record_tiers};
+pub use grpc::{Load, client, record_tiers};
 pub use problem::{Answer, Problem};
+pub use runner::{Progress, RunFailure, RunOrder, RunOutcome, RunRows, RunSource, Runner};
 pub use server::{Bound, Config, ServeError, Tls, bind, serve};

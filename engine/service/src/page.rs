@@ -51,6 +51,12 @@ pub enum Listing {
     Standards = 5,
     /// Changes of tiers.
     Changes = 6,
+    /// Runs.
+    Runs = 7,
+    /// Schedules.
+    Schedules = 8,
+    /// Tiers of a loaded run.
+    RunTiers = 9,
 }
 
 /// Everything that decides which rows a listing shows, as text; the order of parts matters.

@@ -31,6 +31,23 @@ pub enum Problem {
         /// The name asked for.
         name: String,
     },
+    /// No run is loaded for the field.
+    #[error("no run of field `{field}` is loaded, expected one that has succeeded")]
+    NoLoadedRun {
+        /// The field.
+        field: String,
+    },
+    /// The loaded run does not have the enterprise.
+    #[error("enterprise `{code}` is not in run {run}, expected one of its enterprises")]
+    NotInRun {
+        /// The code.
+        code: Uscc,
+        /// The run.
+        run: u64,
+    },
+    /// This service carries no runs out.
+    #[error("this service carries out no runs, expected one that was started with a place for results")]
+    NoRunner,
     /// No edition of the standard or policy answers.
     #[error(transparent)]
     NoEdition(#[from] NoEdition),
@@ -66,6 +83,7 @@ impl Problem {
             self,
             Problem::Invalid(..)
                 | Problem::UnknownEnterprise { .. }
+                | Problem::NotInRun { .. }
                 | Problem::Ledger(LedgerError::TooManyRelated { .. })
         )
     }

@@ -6,17 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::conductor::{Conductor, RunSetup};
 use crate::engine::Engine;
 use crate::grpc::{DeadlineLayer, Load, News, ObserveLayer, RefusalLayer, SERVICES, routes};
 
 /// How often the ledger is asked what other processes wrote.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Longest time until schedules and the queue of runs are looked at again, so that a clock that was set is noticed.
+const CONDUCT: Duration = Duration::from_millis(500);
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -33,6 +37,8 @@ pub struct Config {
     pub drain: Duration,
     /// How long health says `NOT_SERVING` before connections are closed, so that balancers look elsewhere first.
     pub notice: Duration,
+    /// How runs are carried out; `None`: not here.
+    pub runs: Option<RunSetup>,
 }
 
 impl Default for Config {
@@ -44,6 +50,7 @@ impl Default for Config {
             reflection: true,
             drain: Duration::from_secs(20),
             notice: Duration::ZERO,
+            runs: None,
         }
     }
 }
@@ -165,7 +172,9 @@ impl Bound {
         set_all(&health, ServingStatus::Serving).await;
         let (news, heard) = watch::channel(News::default());
         let news = Arc::new(news);
-        let mut services = routes(Arc::clone(&engine), config.load, heard).add_service(health_service);
+        let conducting = config.runs.clone().map(|setup| Conducting::begin(&engine, setup));
+        let wake = conducting.as_ref().map(|conducting| Arc::clone(&conducting.wake));
+        let mut services = routes(Arc::clone(&engine), config.load, heard, wake).add_service(health_service);
         if config.reflection {
             // Both versions: grpcio's own reflection client still asks for the older one.
             services =
@@ -217,6 +226,9 @@ impl Bound {
             }
         };
         looking.abort();
+        if let Some(conducting) = conducting {
+            conducting.end(config.drain).await;
+        }
         // Waits for the disk, so not on this thread. A panic there has been answered to its callers already.
         let _ = tokio::task::spawn_blocking(move || engine.stop_writing()).await;
         tracing::info!(target: "hengxin::server", "stopped");
@@ -245,17 +257,80 @@ async fn look_again(engine: Arc<Engine>, news: Arc<watch::Sender<News>>) {
         let engine = Arc::clone(&engine);
         let looked = tokio::task::spawn_blocking(move || {
             engine.look_again()?;
-            engine.last_tier()
+            engine.last_change()
         });
         match looked.await {
             Ok(Ok(last)) => {
-                news.send_if_modified(|news| std::mem::replace(&mut news.last_tier, last) != last);
+                news.send_if_modified(|news| std::mem::replace(&mut news.last_change, last.clone()) != last);
             }
             Ok(Err(problem)) => {
                 tracing::warn!(target: "hengxin::ledger", "cannot look for what others wrote: {problem}");
             }
             // A panic there is in the log of panics; the next turn tries again.
             Err(_) => {}
+        }
+    }
+}
+
+/// The tasks that look after schedules and carry runs out.
+struct Conducting {
+    conductor: Arc<Conductor>,
+    wake: Arc<Notify>,
+    ended: watch::Sender<bool>,
+    tasks: [tokio::task::JoinHandle<()>; 2],
+}
+
+impl Conducting {
+    fn begin(engine: &Arc<Engine>, setup: RunSetup) -> Conducting {
+        let conductor = Arc::new(Conductor::new(Arc::clone(engine), setup));
+        let wake = Arc::new(Notify::new());
+        let (ended, _) = watch::channel(false);
+        // Two tasks: a run of hours must not keep schedules from firing.
+        let turning = Arc::clone(&conductor);
+        let turns = repeat(ended.subscribe(), None, move || turning.turn().map(|()| false));
+        let working = Arc::clone(&conductor);
+        let work = repeat(ended.subscribe(), Some(Arc::clone(&wake)), move || working.work());
+        Conducting { conductor, wake, ended, tasks: [tokio::spawn(turns), tokio::spawn(work)] }
+    }
+
+    /// Lets a run under way give itself back. One that does not within `patience` is resumed once its lock is stale.
+    async fn end(self, patience: Duration) {
+        self.conductor.stop();
+        let _ = self.ended.send(true);
+        for task in self.tasks {
+            if tokio::time::timeout(patience, task).await.is_err() {
+                tracing::warn!(target: "hengxin::runs", "a run was cut off by the shutdown; it will be resumed");
+            }
+        }
+    }
+}
+
+/// Works on a thread that may block, again at once while there is more to do, else after a while or when woken.
+async fn repeat(
+    mut ended: watch::Receiver<bool>,
+    wake: Option<Arc<Notify>>,
+    work: impl Fn() -> crate::problem::Answer<bool> + Send + Sync + 'static,
+) {
+    let work = Arc::new(work);
+    let wake = wake.unwrap_or_default();
+    while !*ended.borrow() {
+        let work = Arc::clone(&work);
+        let more = match tokio::task::spawn_blocking(move || work()).await {
+            Ok(Ok(more)) => more,
+            Ok(Err(problem)) => {
+                tracing::warn!(target: "hengxin::runs", "runs and schedules wait: {problem}");
+                false
+            }
+            // A panic there is in the log of panics; the next turn tries again.
+            Err(_) => false,
+        };
+        if !more {
+            tokio::select! {
+                () = tokio::time::sleep(CONDUCT) => {}
+                () = wake.notified() => {}
+                // The other end says so, or is gone.
+                _ = ended.changed() => {}
+            }
         }
     }
 }

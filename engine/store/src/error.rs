@@ -130,6 +130,74 @@ pub enum Error {
         /// The code.
         subject: String,
     },
+    /// Another run of the field is queued or under way.
+    #[error("run {run} of field `{field}` is {state}, expected none under way: one run at a time in a field")]
+    RunInProgress {
+        /// The field.
+        field: String,
+        /// The run that is in the way.
+        run: u64,
+        /// `queued` or `running`.
+        state: &'static str,
+    },
+    /// No run has this id.
+    #[error("no run {found}")]
+    UnknownRun {
+        /// The id asked for.
+        found: u64,
+    },
+    /// A run that is over was to be cancelled.
+    #[error("run {run} has {state} already, expected one that is queued or running; {published}")]
+    RunFinished {
+        /// The run.
+        run: u64,
+        /// How it ended.
+        state: &'static str,
+        /// Whether its results are published.
+        published: &'static str,
+    },
+    /// An incremental run was to go on from a run that cannot serve.
+    #[error("run {run} {found}, expected a run of field `{field}` that succeeded")]
+    NotAPrevious {
+        /// The run named.
+        run: u64,
+        /// What it is instead.
+        found: String,
+        /// The field of the new run.
+        field: String,
+    },
+    /// The lock of a run is held by somebody else now: this process was taken for dead.
+    #[error("run {run} is no longer held by this process, expected its lock: somebody else took it over")]
+    LockLost {
+        /// The run.
+        run: u64,
+    },
+    /// The user asked for the run to be cancelled before it was published.
+    #[error("run {run} is cancelled, nothing of it is published")]
+    RunCancelled {
+        /// The run.
+        run: u64,
+    },
+    /// Results that are not what the run said they are.
+    #[error("results of run {run}: {detail}; nothing of them is published")]
+    WrongResults {
+        /// The run.
+        run: u64,
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// No schedule has this name.
+    #[error("no schedule `{name}`")]
+    UnknownSchedule {
+        /// The name asked for.
+        name: String,
+    },
+    /// A schedule of this name is there already.
+    #[error("schedule `{name}` exists already, expected a free name")]
+    ScheduleExists {
+        /// The name.
+        name: String,
+    },
     /// The web of relations is too large to follow.
     #[error("more than {limit} relations lead away from `{subject}`")]
     TooManyRelated {
@@ -173,7 +241,14 @@ impl Error {
             | Error::RequestReused { .. }
             | Error::RequestForm { .. }
             | Error::UnknownQuarantine { .. }
-            | Error::UnknownSubject { .. } => Fault::Caller,
+            | Error::UnknownSubject { .. }
+            | Error::RunInProgress { .. }
+            | Error::UnknownRun { .. }
+            | Error::RunFinished { .. }
+            | Error::NotAPrevious { .. }
+            | Error::RunCancelled { .. }
+            | Error::UnknownSchedule { .. }
+            | Error::ScheduleExists { .. } => Fault::Caller,
             Error::Foreign { .. }
             | Error::Newer { .. }
             | Error::Older { .. }
@@ -181,11 +256,13 @@ impl Error {
             | Error::KeyMissing { .. }
             | Error::KeyWrong { .. }
             | Error::Vocabulary { .. }
+            | Error::WrongResults { .. }
             | Error::TooManyRelated { .. } => Fault::Data,
             Error::Full
             | Error::Busy { .. }
             | Error::Overloaded { .. }
             | Error::Stopped
+            | Error::LockLost { .. }
             | Error::Io { .. }
             | Error::Engine(_) => Fault::System,
         }

@@ -1,6 +1,7 @@
 //! The ledger file as a process sees it: opened once, shared by all threads.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::dictionary::SharedDictionary;
 use crate::error::{Error, Result};
 use crate::protect::{self, Protector};
 use crate::recorder::Recorder;
+use crate::run::RunBook;
 use crate::schema::{self, Access};
 use crate::snapshot::Snapshot;
 
@@ -59,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) dictionary: SharedDictionary,
     pub(crate) deliveries: DeliveryBook,
+    /// Writers that wait for their turn: a long load lets them in between its parts.
+    pub(crate) waiting: AtomicUsize,
     protector: Protector,
     access: Access,
     idle: Mutex<Vec<Connection>>,
@@ -151,6 +155,7 @@ impl Ledger {
             options,
             dictionary: SharedDictionary::default(),
             deliveries: DeliveryBook::default(),
+            waiting: AtomicUsize::new(0),
             protector,
             access,
             idle: Mutex::new(Vec::new()),
@@ -205,6 +210,17 @@ impl Ledger {
         match self.shared.access {
             Access::Read => Err(Error::ReadOnly),
             Access::Write => Recorder::new(Arc::clone(&self.shared)),
+        }
+    }
+
+    /// A connection that keeps the book of runs and schedules. It takes turns with the others that write.
+    ///
+    /// # Errors
+    /// As [`Ledger::recorder`].
+    pub fn run_book(&self) -> Result<RunBook> {
+        match self.shared.access {
+            Access::Read => Err(Error::ReadOnly),
+            Access::Write => RunBook::new(Arc::clone(&self.shared)),
         }
     }
 }

@@ -32,6 +32,7 @@ mod recorder;
 mod related;
 mod resolve;
 mod results;
+mod run;
 mod schema;
 mod snapshot;
 mod subjects;
@@ -51,6 +52,11 @@ pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};
 pub use recorder::Recorder;
 pub use related::{OwnedDossier, OwnedRelated};
 pub use results::{EvaluationRecord, EvaluationRef, Recorded, Results, Stored, TierFilter, TierRecord};
+pub use run::{
+    Beat, ChangePosition, Claim, CutOff, Firing, Load, Loaded, LoadedRun, Lock, LockWatch, Missed, NewRun,
+    Publication, Published, RunBook, RunChange, RunEvent, RunFilter, RunRecord, RunState, RunTier, Schedule,
+    ScheduleRecord, Started,
+};
 pub use snapshot::{OwnedFile, Snapshot};
 pub use subjects::SubjectEntry;
 pub use submission::{Batch, FileStamp, Origin, Rejected, Report, Submission, SubmittedRow};

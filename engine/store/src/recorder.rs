@@ -1,6 +1,7 @@
 //! Writing: one connection, one transaction at a time, moments that only ascend.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Delivery;
@@ -24,13 +25,7 @@ pub struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(shared: Arc<Shared>) -> Result<Recorder> {
-        let connection = schema::connect(&shared.path, Access::Write, shared.options.busy_wait)?;
-        // A large batch dirties many pages; those that do not fit here are written twice. The log a large batch
-        // leaves behind is cut back to a size that later commits reuse.
-        connection.execute_batch("PRAGMA cache_size = -262144; PRAGMA journal_size_limit = 67108864;")?;
-        if let Some(pages) = shared.options.pages_max {
-            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-        }
+        let connection = writing(&shared)?;
         Ok(Recorder { shared, connection, book: ClassBook::default() })
     }
 
@@ -116,13 +111,7 @@ impl Recorder {
 
     /// Takes the write lock, waiting for other writers as long as the options say.
     pub(crate) fn begin(&mut self) -> Result<()> {
-        let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([]));
-        match begun.map_err(Error::from) {
-            Err(Error::Busy { .. }) => {
-                return Err(Error::Busy { waited: Some(self.shared.options.busy_wait) });
-            }
-            result => result?,
-        };
+        begin(&self.shared, &self.connection)?;
         let caught_up = self.book.catch_up(&self.connection);
         if caught_up.is_err() {
             self.roll_back();
@@ -165,5 +154,28 @@ impl Recorder {
             self.roll_back();
         }
         result
+    }
+}
+
+/// A connection that writes.
+pub(crate) fn writing(shared: &Shared) -> Result<Connection> {
+    let connection = schema::connect(&shared.path, Access::Write, shared.options.busy_wait)?;
+    // A large batch dirties many pages; those that do not fit here are written twice. The log a large batch
+    // leaves behind is cut back to a size that later commits reuse.
+    connection.execute_batch("PRAGMA cache_size = -262144; PRAGMA journal_size_limit = 67108864;")?;
+    if let Some(pages) = shared.options.pages_max {
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    Ok(connection)
+}
+
+/// Takes the write lock, waiting for other writers as long as the options say.
+pub(crate) fn begin(shared: &Shared, connection: &Connection) -> Result<()> {
+    shared.waiting.fetch_add(1, Ordering::Relaxed);
+    let begun = connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([]));
+    shared.waiting.fetch_sub(1, Ordering::Relaxed);
+    match begun.map_err(Error::from) {
+        Err(Error::Busy { .. }) => Err(Error::Busy { waited: Some(shared.options.busy_wait) }),
+        result => result.map(|_| ()),
     }
 }

@@ -125,6 +125,14 @@ pub struct TierFilter {
     pub industry: Option<IndustryCode>,
 }
 
+impl TierFilter {
+    /// Whether a subject registered there is listed.
+    pub fn admits(&self, region: Option<RegionCode>, industry: Option<IndustryCode>) -> bool {
+        let within = self.region.is_none_or(|wanted| region.is_some_and(|found| wanted.contains(found)));
+        within && self.industry.is_none_or(|wanted| industry.is_some_and(|found| wanted.contains(found)))
+    }
+}
+
 pub(crate) fn record(connection: &Connection, moment: Moment, results: &Results) -> Result<Recorded> {
     let mut recorded = Recorded::default();
     for evaluation in &results.evaluations {
@@ -397,15 +405,7 @@ impl Snapshot {
         while list.len() < limit {
             let Some(row) = rows.next()? else { break };
             let found = read_tier(row)?;
-            let within = |wanted: Option<RegionCode>, found: Option<RegionCode>| match wanted {
-                Some(wanted) => found.is_some_and(|region| wanted.contains(region)),
-                None => true,
-            };
-            let of_industry = match filter.industry {
-                Some(wanted) => found.record.industry_code.is_some_and(|code| wanted.contains(code)),
-                None => true,
-            };
-            if of_industry && within(filter.region, found.record.region) {
+            if filter.admits(found.record.region, found.record.industry_code) {
                 list.push(found);
             }
         }

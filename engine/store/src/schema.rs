@@ -2,8 +2,9 @@
 //!
 //! Everything a later reader could doubt lies in an append-only table: triggers refuse UPDATE and DELETE, and on our
 //! connections `INSERT OR REPLACE` too, which removes rows unasked unless `recursive_triggers` is on. (A trigger upon
-//! insertion would refuse that on every connection, but every row inserted would take twice as long.) The one table
-//! that is overwritten, `current_tiers`, is a projection that can be made again from `tiers`.
+//! insertion would refuse that on every connection, but every row inserted would take twice as long.) What is
+//! overwritten is a projection that can be made again from its history (`current_tiers`, `schedules`, `run_states`), the
+//! rows of a loaded run, which lie in its results too, or a lock.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,10 +17,10 @@ use crate::error::{Error, Result};
 pub(crate) const APPLICATION_ID: i64 = 0x4858_4C47;
 
 /// Steps from an empty file to the newest schema. A published step is never edited; a change is a further step.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Tables that only grow.
-const HISTORY: [&str; 15] = [
+const HISTORY: [&str; 19] = [
     "settings",
     "batches",
     "ingests",
@@ -35,6 +36,10 @@ const HISTORY: [&str; 15] = [
     "quarantine_events",
     "evaluations",
     "tiers",
+    "schedule_events",
+    "runs",
+    "run_events",
+    "publications",
 ];
 
 /// The newest schema version this program knows.

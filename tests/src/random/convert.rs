@@ -7,6 +7,7 @@ use hengxin_core::fact::{
     Class, Classes, CreditFile, Deliveries, Delivery, FactColumns, FactId, FactRow, NO_NUMBER, NO_REFERENCE,
     Registration, Related,
 };
+use hengxin_core::needs::Needs;
 use hengxin_core::vocabulary::{Code, Field, FieldKind, Vocabulary};
 
 use crate::reference::{Number, RefFact, RefFile, RefRegistration, RefRelated, whole};
@@ -50,6 +51,29 @@ impl KernelFile {
             registrations,
             deliveries: Deliveries::new(deliveries.collect()),
         }
+    }
+
+    /// The same file with "nothing" in every column that is not needed.
+    #[must_use]
+    pub fn only(&self, needs: Needs) -> KernelFile {
+        let mut bare = self.clone();
+        let facts = &mut bare.facts;
+        if !needs.ends_on {
+            facts.ends_on.fill(Date::FOREVER);
+        }
+        if !needs.number {
+            facts.number.fill(NO_NUMBER);
+        }
+        if !needs.reference {
+            facts.reference.fill(NO_REFERENCE);
+        }
+        if !needs.publicity_until {
+            facts.publicity_until.fill(Date::FOREVER);
+        }
+        if !needs.objections {
+            facts.objections.clear();
+        }
+        bare
     }
 
     /// The borrowed form that the kernel takes.

@@ -8,6 +8,7 @@ pub mod condition;
 pub mod convert;
 pub mod file;
 pub mod policy;
+pub mod population;
 pub mod reading;
 pub mod rule;
 pub mod scenario;

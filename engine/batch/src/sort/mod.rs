@@ -171,7 +171,7 @@ fn read<'i>(
         let mut bad = Vec::new();
         let mut all = || -> Result<()> {
             for (n, file) in (0u32..).zip(files) {
-                file.batches(rows::columns(), |batch, first| {
+                file.batches(rows::columns(), None, |batch, first| {
                     let found = rows::of(batch, book, &mut bad);
                     let mut told = HashSet::new();
                     for value in bad.drain(..) {

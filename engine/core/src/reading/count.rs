@@ -1,6 +1,6 @@
 //! `count` and `distinct`: how many facts, or how many different values among them.
 
-use super::{Look, Measured, Named, Reading, Unknown, check_references};
+use super::{Input, Look, Measured, Named, Reading, Unknown, check_references};
 use crate::document::{self, Check, Fields, Node};
 use crate::fact::NO_REFERENCE;
 use crate::quantity::{Gives, Unit};
@@ -70,11 +70,18 @@ impl Count {
         Some((Reading::Count(Count { slot, of }), Gives::Quantity(Unit::Count)))
     }
 
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        match self.of {
+            Of::References => visit(Input::Reference),
+            Of::Facts | Of::Months | Of::Attribute(_) => {}
+        }
+    }
+
     pub(super) fn measure(&self, look: &Look<'_>) -> Measured {
         if !look.delivered[self.slot] {
             return Measured::Unknown(Unknown::NotDelivered);
         }
-        let facts = &look.file.facts;
+        let facts = look.columns;
         let n = match &self.of {
             Of::Facts if look.group.is_none() => look.hits[self.slot].len(),
             Of::Facts => look.facts(self.slot).count(),

@@ -1,9 +1,10 @@
 //! `elapsed`: whole days, months or years since an event.
 
-use super::{Look, Measured, Reading, Unknown, delivered};
+use super::{Input, Look, Measured, Reading, Unknown};
+use crate::condition::Truth;
 use crate::date::Date;
 use crate::document::{self, Fields, Node};
-use crate::quantity::{Gives, Unit, Watch};
+use crate::quantity::{Gives, Range, Unit, Watch};
 use crate::scope::{Scope, Slot};
 use crate::selection::Selection;
 
@@ -62,24 +63,55 @@ impl Elapsed {
         }
     }
 
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        match self.since {
+            Since::Established => visit(Input::Registration),
+            Since::First(_) | Since::Last(_) => {}
+        }
+    }
+
     pub(super) fn measure(&self, look: &Look<'_>, watch: Watch<'_>, due: &mut Date) -> Measured {
-        let fact = |slot: Slot, last: bool, due: &mut Date| {
-            delivered(look, slot, || {
-                let mut facts = look.facts(slot);
-                let found = if last { facts.next_back() } else { facts.next() };
-                match found {
-                    Some(i) => self.since(look.file.facts.occurred_on[i], look.as_of, watch, due),
-                    None => Measured::Unknown(Unknown::NoRecord),
-                }
-            })
+        match self.start(look) {
+            Ok(start) => self.since(start, look.as_of, watch, due),
+            Err(why) => Measured::Unknown(why),
+        }
+    }
+
+    /// Whether the elapsed time lies in `range`, as by measuring it, but without the calendar where the number of days
+    /// decides: conditions such as "established less than a year ago" are asked of every subject.
+    pub(crate) fn lies_in(&self, range: Range, look: &Look<'_>, due: &mut Date) -> Truth {
+        let Ok(start) = self.start(look) else { return Truth::Unknown };
+        let mut reached = |quantity: i64| match (self.unit, i32::try_from(quantity)) {
+            (_, Ok(n)) if n <= 0 => Some(true),
+            (_, Err(_)) => Some(quantity < 0),
+            (Period::Months, Ok(n @ ..=MONTHS_MAX)) => Some(elapsed(n, start, look.as_of, due)),
+            (Period::Years, Ok(n @ ..=YEARS_MAX)) => Some(elapsed(12 * n, start, look.as_of, due)),
+            (Period::Days | Period::Months | Period::Years, Ok(_)) => None,
+        };
+        match (reached(range.from), reached(range.to)) {
+            (Some(from), Some(to)) => (from && !to).into(),
+            (None, _) | (_, None) => match self.since(start, look.as_of, Watch::At(&range.thresholds()), due)
+            {
+                Measured::Known(value) => range.contains(value).into(),
+                Measured::Unknown(_) => Truth::Unknown,
+            },
+        }
+    }
+
+    /// The day it counts from.
+    fn start(&self, look: &Look<'_>) -> Result<Date, Unknown> {
+        let of = |slot: Slot, fact: Option<usize>| {
+            if !look.delivered[slot] {
+                return Err(Unknown::NotDelivered);
+            }
+            fact.map(|i| look.columns.occurred_on[i]).ok_or(Unknown::NoRecord)
         };
         match self.since {
-            Since::Established => match look.registration.and_then(|r| r.established_on) {
-                Some(start) => self.since(start, look.as_of, watch, due),
-                None => Measured::Unknown(Unknown::NotRegistered),
-            },
-            Since::First(slot) => fact(slot, false, due),
-            Since::Last(slot) => fact(slot, true, due),
+            Since::Established => {
+                look.registration.and_then(|r| r.established_on).ok_or(Unknown::NotRegistered)
+            }
+            Since::First(slot) => of(slot, look.facts(slot).next()),
+            Since::Last(slot) => of(slot, look.facts(slot).next_back()),
         }
     }
 
@@ -89,17 +121,29 @@ impl Elapsed {
             Period::Months => as_of.months_since(start),
             Period::Years => as_of.months_since(start) / 12,
         };
-        // Thresholds past the calendar are never reached.
-        let next = watch.next(i64::from(now)).and_then(|n| i32::try_from(n).ok()).filter(|n| *n <= 100_000);
+        let next =
+            watch.next(i64::from(now)).and_then(|n| i32::try_from(n).ok()).filter(|n| *n <= MONTHS_MAX);
         if let Some(n) = next {
-            let on = match self.unit {
-                Period::Days => start.plus_days(n),
-                Period::Months => start.months_elapsed_on(n),
-                Period::Years if n <= 8_000 => start.months_elapsed_on(12 * n),
-                Period::Years => Date::FOREVER,
+            *due = match self.unit {
+                Period::Days => start.plus_days(n).min(*due),
+                Period::Months => start.months_elapsed_or(n, *due),
+                Period::Years if n <= YEARS_MAX => start.months_elapsed_or(12 * n, *due),
+                Period::Years => *due,
             };
-            *due = on.min(*due);
         }
         Measured::Known(i64::from(now))
     }
+}
+
+/// The most months and years that are counted on: thresholds past the calendar are never reached.
+const MONTHS_MAX: i32 = 100_000;
+const YEARS_MAX: i32 = 8_000;
+
+/// Whether `months` ≥ 1 whole months have elapsed; if not, lowers `due` to the day they have.
+fn elapsed(months: i32, start: Date, as_of: Date, due: &mut Date) -> bool {
+    let within = as_of.within_months(months, start);
+    if within {
+        *due = start.months_elapsed_or(months, *due);
+    }
+    !within
 }

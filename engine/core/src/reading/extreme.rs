@@ -1,6 +1,6 @@
 //! `least` and `greatest` of several readings, such as the lower of what two parties report.
 
-use super::{Look, Measured, Reading};
+use super::{Input, Look, Measured, Reading};
 use crate::date::Date;
 use crate::document::{self, Check, Node};
 use crate::quantity::{Gives, Watch};
@@ -39,6 +39,12 @@ impl Extreme {
     pub(super) fn slots(&self, visit: &mut dyn FnMut(Slot)) {
         for reading in &self.readings {
             reading.slots(visit);
+        }
+    }
+
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        for reading in &self.readings {
+            reading.inputs(visit);
         }
     }
 

@@ -1,6 +1,6 @@
 //! `grouped`: a reading per group of facts, then one figure of all groups.
 
-use super::{Look, Measured, Named, Reading, Unknown, check_references};
+use super::{Input, Look, Measured, Named, Reading, Unknown, check_references};
 use crate::date::Date;
 use crate::document::{self, Check, Fields, Node};
 use crate::fact::NO_REFERENCE;
@@ -25,9 +25,9 @@ impl GroupBy {
     pub(crate) fn key(&self, look: &Look<'_>, i: usize) -> Option<i64> {
         match self {
             GroupBy::Reference => {
-                Some(look.file.facts.reference[i]).filter(|r| *r != NO_REFERENCE).map(i64::from)
+                Some(look.columns.reference[i]).filter(|r| *r != NO_REFERENCE).map(i64::from)
             }
-            GroupBy::Month => Some(i64::from(look.file.facts.occurred_on[i].month_number())),
+            GroupBy::Month => Some(i64::from(look.columns.occurred_on[i].month_number())),
             GroupBy::Attribute(named) => Named::single(named, look.class(i)?),
         }
     }
@@ -104,6 +104,17 @@ impl Grouped {
         self.reading.slots(visit);
         if let Combine::WeightedMean(weight) = &self.combine {
             weight.slots(visit);
+        }
+    }
+
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        match self.by {
+            GroupBy::Reference => visit(Input::Reference),
+            GroupBy::Month | GroupBy::Attribute(_) => {}
+        }
+        self.reading.inputs(visit);
+        if let Combine::WeightedMean(weight) = &self.combine {
+            weight.inputs(visit);
         }
     }
 

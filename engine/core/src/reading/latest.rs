@@ -1,6 +1,6 @@
 //! `latest`: the number or an attribute of the last fact.
 
-use super::{Look, Measured, Reading, Unknown, delivered, enumeration, number_unit, value_of};
+use super::{Input, Look, Measured, Reading, Unknown, delivered, enumeration, number_unit, value_of};
 use crate::document::{Fields, Node};
 use crate::fact::NO_NUMBER;
 use crate::quantity::Gives;
@@ -35,10 +35,16 @@ impl Latest {
         Some((Reading::Latest(Latest { slot, attribute }), gives))
     }
 
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        if self.attribute.is_none() {
+            visit(Input::Number);
+        }
+    }
+
     pub(super) fn measure(&self, look: &Look<'_>) -> Measured {
         delivered(look, self.slot, || {
             let found = look.facts(self.slot).next_back().and_then(|i| match &self.attribute {
-                None => Some(look.file.facts.number[i]).filter(|n| *n != NO_NUMBER),
+                None => Some(look.columns.number[i]).filter(|n| *n != NO_NUMBER),
                 Some(positions) => value_of(look.class(i)?, positions),
             });
             found.map_or(Measured::Unknown(Unknown::NoRecord), Measured::Known)

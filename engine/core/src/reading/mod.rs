@@ -17,7 +17,7 @@ mod result;
 
 use crate::date::Date;
 use crate::document::{Check, Fields, Node};
-use crate::fact::{Class, CreditFile, NO_NUMBER, Registration};
+use crate::fact::{Class, Facts, NO_NUMBER, Registration};
 use crate::number::{Points, Rounding};
 use crate::quantity::{Gives, Unit, Watch};
 use crate::scope::{Scope, Slot};
@@ -79,6 +79,21 @@ pub enum Reading {
     Result(result::ResultOf),
 }
 
+/// What a reading or a rule looks at, besides which facts were picked, their classes and their days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// The number of a fact.
+    Number,
+    /// The reference of a fact.
+    Reference,
+    /// The registration in force.
+    Registration,
+    /// What was measured on related subjects.
+    Related,
+    /// The result of another standard.
+    Result,
+}
+
 /// The slot of an `events` reading.
 #[derive(Clone, Copy, Debug)]
 pub struct EventsOf {
@@ -102,7 +117,8 @@ pub(crate) struct Look<'a> {
     pub hits: &'a [Vec<u32>],
     /// Per slot: whether all its registers are delivered.
     pub delivered: &'a [bool],
-    pub file: &'a CreditFile<'a>,
+    /// The subject's facts.
+    pub columns: &'a Facts<'a>,
     pub registration: Option<&'a Registration>,
     /// Per dependency.
     pub results: &'a [Option<NestedResult>],
@@ -125,13 +141,13 @@ impl<'a> Look<'a> {
 
     /// The numbers of the selected facts that have one.
     pub fn numbers(&self, slot: Slot) -> impl Iterator<Item = i64> + use<'a> {
-        let numbers = self.file.facts.number;
+        let numbers = self.columns.number;
         self.facts(slot).map(move |i| numbers[i]).filter(|n| *n != NO_NUMBER)
     }
 
     /// The class of fact `i`.
     pub fn class(&self, i: usize) -> Option<&'a Class> {
-        self.classes.get(self.file.facts.class[i] as usize)
+        self.classes.get(self.columns.class[i] as usize)
     }
 }
 
@@ -231,6 +247,23 @@ impl Reading {
             Reading::Extreme(r) => r.slots(visit),
             Reading::Grouped(r) => r.slots(visit),
             Reading::Attribute(_) | Reading::Related(_) | Reading::Result(_) => {}
+        }
+    }
+
+    /// Calls `visit` for everything it looks at besides the facts picked for its slots; perhaps more than once.
+    pub(crate) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        match self {
+            Reading::Count(r) => r.inputs(visit),
+            Reading::Amount(_) => visit(Input::Number),
+            Reading::Latest(r) => r.inputs(visit),
+            Reading::InForce(_) | Reading::Events(_) => {}
+            Reading::Elapsed(r) => r.inputs(visit),
+            Reading::Ratio(r) => r.inputs(visit),
+            Reading::Extreme(r) => r.inputs(visit),
+            Reading::Grouped(r) => r.inputs(visit),
+            Reading::Attribute(_) => visit(Input::Registration),
+            Reading::Related(_) => visit(Input::Related),
+            Reading::Result(_) => visit(Input::Result),
         }
     }
 

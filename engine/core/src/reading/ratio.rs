@@ -1,6 +1,6 @@
 //! `ratio`: the quotient of two readings of one unit.
 
-use super::{Look, Measured, Reading, Unknown};
+use super::{Input, Look, Measured, Reading, Unknown};
 use crate::date::Date;
 use crate::document::{Check, Fields, Node};
 use crate::number::saturate;
@@ -32,6 +32,11 @@ impl Ratio {
     pub(super) fn slots(&self, visit: &mut dyn FnMut(Slot)) {
         self.of.slots(visit);
         self.to.slots(visit);
+    }
+
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        self.of.inputs(visit);
+        self.to.inputs(visit);
     }
 
     pub(super) fn measure(&self, look: &Look<'_>, due: &mut Date) -> Measured {

@@ -5,7 +5,7 @@ use crate::date::Date;
 use crate::document::{self, Node};
 use crate::number::{Points, Rounding};
 use crate::quantity::Gives;
-use crate::reading::{Look, Reading};
+use crate::reading::{Input, Look, Reading};
 use crate::scope::Scope;
 
 /// Which end is taken.
@@ -35,6 +35,12 @@ impl Choice {
         let items = document::list(node, "rules", &mut scope.faults)?;
         let rules: Vec<Option<Rule>> = items.iter().map(|n| Rule::parse(n, reading, gives, scope)).collect();
         Some(Choice { end, rules: rules.into_iter().collect::<Option<_>>()? })
+    }
+
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        for rule in &self.rules {
+            rule.inputs(visit);
+        }
     }
 
     fn pick(&self, points: impl Iterator<Item = Points>) -> Points {

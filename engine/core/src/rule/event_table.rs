@@ -6,7 +6,7 @@ use crate::document::{self, Check, Fields, Node, Value};
 use crate::fact::NO_NUMBER;
 use crate::number::{Points, Share};
 use crate::quantity::{Gives, Unit};
-use crate::reading::{Look, Reading};
+use crate::reading::{Input, Look, Reading};
 use crate::scope::{Scope, Slot};
 use crate::vocabulary::{CodeId, FieldKind};
 
@@ -47,7 +47,7 @@ impl Each {
     fn of(&self, look: &Look<'_>, i: usize) -> Points {
         match self {
             Each::Flat(points) => *points,
-            Each::ByAmount(starts, points, otherwise) => match look.file.facts.number[i] {
+            Each::ByAmount(starts, points, otherwise) => match look.columns.number[i] {
                 NO_NUMBER => *otherwise,
                 number => points[starts.partition_point(|start| *start <= number)],
             },
@@ -157,11 +157,18 @@ impl EventTable {
         }
     }
 
+    pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        match self.each {
+            Each::ByAmount(..) => visit(Input::Number),
+            Each::Flat(_) | Each::ByAttribute(..) => {}
+        }
+    }
+
     /// The points of each event, in fact order; lowers `due` to the next step of decay.
     fn each_event<'l>(&'l self, look: &'l Look<'_>, due: &'l mut Date) -> impl Iterator<Item = Points> + 'l {
         look.facts(self.slot).enumerate().map(move |(n, i)| {
             let repeat = self.repeats.get(n).or(self.repeats.last()).copied().unwrap_or(Share::WHOLE);
-            let decay = self.decay_of(look.file.facts.occurred_on[i], look.as_of, due);
+            let decay = self.decay_of(look.columns.occurred_on[i], look.as_of, due);
             exact(self.each.of(look, i), repeat, decay).expect("checked: products are whole ten-thousandths")
         })
     }
@@ -170,13 +177,13 @@ impl EventTable {
         if self.decay.is_empty() {
             return Share::WHOLE;
         }
-        for (months, share) in &self.decay {
-            if as_of.minus_months(*months) < occurred_on {
-                *due = occurred_on.months_elapsed_on(*months).min(*due);
-                return *share;
+        match self.decay.iter().find(|(months, _)| as_of.within_months(*months, occurred_on)) {
+            Some((months, share)) => {
+                *due = occurred_on.months_elapsed_or(*months, *due);
+                *share
             }
+            None => Share::default(),
         }
-        Share::default()
     }
 
     pub(super) fn points(&self, look: &Look<'_>, due: &mut Date) -> Points {
@@ -218,6 +225,9 @@ impl EventTable {
 
 /// `points × repeat × decay`, or `None` when it is no whole ten-thousandth.
 fn exact(points: Points, repeat: Share, decay: Share) -> Option<Points> {
+    if repeat == Share::WHOLE && decay == Share::WHOLE {
+        return Some(points);
+    }
     let product = i128::from(points.ten_thousandths())
         * i128::from(repeat.basis_points())
         * i128::from(decay.basis_points());

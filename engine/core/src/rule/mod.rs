@@ -16,7 +16,7 @@ use crate::date::Date;
 use crate::document::{Check, Fields, Node};
 use crate::number::{Points, Rounding};
 use crate::quantity::{Gives, Watch};
-use crate::reading::{Look, Reading};
+use crate::reading::{Input, Look, Reading};
 use crate::scope::Scope;
 
 /// A rule of a checked standard.
@@ -133,6 +133,19 @@ impl Rule {
             | Rule::Category(_)
             | Rule::AllOrNothing(_)
             | Rule::Choice(_) => None,
+        }
+    }
+
+    /// Calls `visit` for what it looks at besides the value and the facts its reading picks; perhaps more than once.
+    pub(crate) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        match self {
+            Rule::EventTable(rule) => rule.inputs(visit),
+            Rule::Choice(rule) => rule.inputs(visit),
+            Rule::Bands(_)
+            | Rule::PerEvent(_)
+            | Rule::Linear(_)
+            | Rule::Category(_)
+            | Rule::AllOrNothing(_) => {}
         }
     }
 

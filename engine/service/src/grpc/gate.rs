@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hengxin_store::Job;
+use hengxin_store::{ChangePosition, Job};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tonic::Status;
 
@@ -35,10 +35,10 @@ impl Default for Load {
 }
 
 /// What streams that stay open wait for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct News {
-    /// Id of the last tier decision on record.
-    pub(crate) last_tier: u64,
+    /// Where the changes of tiers on record end.
+    pub(crate) last_change: ChangePosition,
     /// The service shuts down.
     pub(crate) stopping: bool,
 }

@@ -1,5 +1,6 @@
 //! The gRPC surface: the only place that names protobuf types.
 
+pub mod client;
 mod convert;
 mod deadline;
 mod gate;
@@ -7,6 +8,7 @@ mod ledger;
 mod observe;
 mod parse;
 mod refusal;
+mod rescoring;
 mod scoring;
 mod standard;
 mod status;
@@ -17,13 +19,14 @@ use std::sync::Arc;
 
 use hengxin_core::date::Date;
 use hengxin_proto::v1::ledger_service_server::LedgerServiceServer;
+use hengxin_proto::v1::rescoring_service_server::RescoringServiceServer;
 use hengxin_proto::v1::scoring_service_server::ScoringServiceServer;
 use hengxin_proto::v1::standard_service_server::StandardServiceServer;
 use hengxin_proto::v1::supervision_service_server::SupervisionServiceServer;
 use hengxin_store::RequestKey;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tonic::service::Routes;
 
 pub(crate) use deadline::DeadlineLayer;
@@ -42,15 +45,21 @@ pub(crate) use gate::News;
 pub(crate) const MESSAGE_MAX: usize = 4 << 20;
 
 /// Names of all services, for health.
-pub(crate) const SERVICES: [&str; 4] = [
+pub(crate) const SERVICES: [&str; 5] = [
     "hengxin.v1.LedgerService",
+    "hengxin.v1.RescoringService",
     "hengxin.v1.ScoringService",
     "hengxin.v1.StandardService",
     "hengxin.v1.SupervisionService",
 ];
 
-/// All services over an engine.
-pub(crate) fn routes(engine: Arc<Engine>, load: Load, news: watch::Receiver<News>) -> Routes {
+/// All services over an engine. `wake` wakes whoever carries runs out; `None` when nobody does.
+pub(crate) fn routes(
+    engine: Arc<Engine>,
+    load: Load,
+    news: watch::Receiver<News>,
+    wake: Option<Arc<Notify>>,
+) -> Routes {
     let gate = Gate::new(engine, load, news);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
@@ -62,6 +71,7 @@ pub(crate) fn routes(engine: Arc<Engine>, load: Load, news: watch::Receiver<News
     Routes::new(limited!(ScoringServiceServer, scoring::Scoring::new(gate.clone())))
         .add_service(limited!(SupervisionServiceServer, supervision::Supervision::new(gate.clone())))
         .add_service(limited!(LedgerServiceServer, ledger::Ledger::new(gate.clone())))
+        .add_service(limited!(RescoringServiceServer, rescoring::Rescoring::new(gate.clone(), wake)))
         .add_service(limited!(StandardServiceServer, standard::Standard::new(gate)))
 }
 

@@ -37,6 +37,9 @@ pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
         Problem::Invalid(..) => (Code::InvalidArgument, "INVALID_REQUEST"),
         Problem::UnknownEnterprise { .. } => (Code::NotFound, "ENTERPRISE_NOT_FOUND"),
         Problem::UnknownEvaluation { .. } => (Code::NotFound, "EVALUATION_NOT_FOUND"),
+        Problem::NoLoadedRun { .. } => (Code::NotFound, "NO_LOADED_RUN"),
+        Problem::NotInRun { .. } => (Code::NotFound, "ENTERPRISE_NOT_IN_RUN"),
+        Problem::NoRunner => (Code::FailedPrecondition, "NO_RUNS_HERE"),
         Problem::NoEdition(NoEdition::Unknown { what: "field", .. }) => (Code::NotFound, "FIELD_NOT_FOUND"),
         Problem::NoEdition(NoEdition::Unknown { .. }) => (Code::NotFound, "STANDARD_NOT_FOUND"),
         Problem::NoEdition(NoEdition::UnknownEdition { .. }) => (Code::NotFound, "EDITION_NOT_FOUND"),
@@ -55,6 +58,15 @@ fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
     match error {
         LedgerError::RequestReused { .. } => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
         LedgerError::RequestForm { .. } => (Code::InvalidArgument, "INVALID_REQUEST"),
+        LedgerError::RunInProgress { .. } => (Code::FailedPrecondition, "RUN_IN_PROGRESS"),
+        LedgerError::UnknownRun { .. } => (Code::NotFound, "RUN_NOT_FOUND"),
+        LedgerError::RunFinished { .. } => (Code::FailedPrecondition, "RUN_FINISHED"),
+        LedgerError::NotAPrevious { .. } => (Code::FailedPrecondition, "NO_PREVIOUS_RUN"),
+        LedgerError::LockLost { .. } => (Code::Aborted, "RUN_TAKEN_OVER"),
+        LedgerError::RunCancelled { .. } => (Code::Aborted, "RUN_CANCELLED"),
+        LedgerError::WrongResults { .. } => (Code::FailedPrecondition, "WRONG_RESULTS"),
+        LedgerError::UnknownSchedule { .. } => (Code::NotFound, "SCHEDULE_NOT_FOUND"),
+        LedgerError::ScheduleExists { .. } => (Code::AlreadyExists, "SCHEDULE_EXISTS"),
         LedgerError::UnknownSubject { .. } => (Code::NotFound, "ENTERPRISE_NOT_FOUND"),
         LedgerError::UnknownQuarantine { .. } => (Code::NotFound, "QUARANTINE_NOT_FOUND"),
         LedgerError::TooManyRelated { .. } => (Code::FailedPrecondition, "TOO_MANY_RELATED"),
@@ -104,6 +116,9 @@ pub(super) fn status(problem: &Problem) -> Status {
         }
         Problem::UnknownEnterprise { .. }
         | Problem::UnknownEvaluation { .. }
+        | Problem::NoLoadedRun { .. }
+        | Problem::NotInRun { .. }
+        | Problem::NoRunner
         | Problem::NoEdition(_)
         | Problem::Ledger(_)
         | Problem::Damaged { .. }
@@ -131,6 +146,9 @@ fn metadata(problem: &Problem) -> HashMap<String, String> {
         Problem::NoEdition(NoEdition::NotYet { first, .. }) => Some(("first_day", first.to_string())),
         Problem::NoEdition(NoEdition::Unknown { known, .. } | NoEdition::UnknownEdition { known, .. }) => {
             Some(("known", shorten(&known.join(","))))
+        }
+        Problem::Ledger(LedgerError::RunInProgress { run, .. } | LedgerError::RunFinished { run, .. }) => {
+            Some(("run", format!("runs/{run}")))
         }
         _ => None,
     };

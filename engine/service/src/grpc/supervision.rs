@@ -7,12 +7,13 @@ use std::sync::Arc;
 use hengxin_proto::v1;
 use hengxin_proto::v1::batch_tier::Result as BatchResult;
 use hengxin_proto::v1::supervision_service_server::SupervisionService;
-use hengxin_store::TierFilter;
+use hengxin_store::{ChangePosition, TierFilter};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
+use super::convert::run::{change_summary, from_run, run_reference, run_summary};
 use super::convert::tier::{decision, summary};
 use super::convert::{date, item_error, timestamp};
 use super::deadline::{Deadline, LAST_WORD, exceeded};
@@ -23,8 +24,9 @@ use super::status::{refuse, status};
 use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
-use crate::use_case::changes::{self, Change};
+use crate::use_case::changes::{self, Cause, Change};
 use crate::use_case::evaluate::View;
+use crate::use_case::loaded::{self, FromRun};
 use crate::use_case::tier::{self, Question};
 
 /// Most enterprises in one batch: their decisions fit into one message.
@@ -110,6 +112,7 @@ fn question<'r>(engine: &Engine, request: &'r v1::GetTierRequest) -> Answer<Ques
     let known_at = reader.known_at(request.known_at);
     let view = reader.view(request.view);
     let edition = Wanted::of(&request.edition);
+    basis(&mut reader, request.basis);
     let read = (|| {
         Some(Question {
             subject: subject?,
@@ -125,18 +128,58 @@ fn question<'r>(engine: &Engine, request: &'r v1::GetTierRequest) -> Answer<Ques
 
 fn at_hand(engine: &Engine, request: &v1::GetTierRequest) -> Answer<Option<v1::GetTierResponse>> {
     let question = question(engine, request)?;
+    if request.basis() == v1::TierBasis::Run {
+        return Ok(None);
+    }
     let policy = engine.policy(question.field, question.edition, question.as_of)?;
     let found = tier::at_hand(engine, &policy, &question);
-    Ok(found.map(|found| v1::GetTierResponse {
-        decision: Some(decision(engine.ledger().vocabulary(), &found, View::Basic)),
-    }))
+    Ok(found.map(|found| live(decision(engine.ledger().vocabulary(), &found, View::Basic))))
+}
+
+fn live(decision: v1::TierDecision) -> v1::GetTierResponse {
+    v1::GetTierResponse { decision: Some(decision), basis: v1::TierBasis::Live.into(), run_result: None }
 }
 
 fn get(engine: &Engine, request: &v1::GetTierRequest) -> Answer<v1::GetTierResponse> {
     let question = question(engine, request)?;
-    let found = tier::tier(engine, &question)?;
-    let decision = decision(engine.ledger().vocabulary(), &found, question.view);
-    Ok(v1::GetTierResponse { decision: Some(decision) })
+    if request.basis() == v1::TierBasis::Run {
+        let found = loaded::tier(engine, question.field, question.subject)?;
+        fits(&found, request, &question)?;
+        return Ok(from_run(&found));
+    }
+    let unknown = match tier::tier(engine, &question) {
+        Ok(found) => return Ok(live(decision(engine.ledger().vocabulary(), &found, question.view))),
+        Err(unknown @ Problem::UnknownEnterprise { .. }) => unknown,
+        Err(problem) => return Err(problem),
+    };
+    if request.basis() == v1::TierBasis::Live {
+        return Err(unknown);
+    }
+    // A run of another day, edition or knowledge is no answer to what was asked.
+    match loaded::tier(engine, question.field, question.subject) {
+        Ok(found) if fits(&found, request, &question).is_ok() => Ok(from_run(&found)),
+        Ok(_) | Err(Problem::NoLoadedRun { .. } | Problem::NotInRun { .. }) => Err(unknown),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Refuses what was asked for besides the enterprise and differs from the loaded run.
+fn fits(found: &FromRun, request: &v1::GetTierRequest, question: &Question<'_>) -> Answer<()> {
+    let (run, tier) = (&found.run, &found.tier);
+    let of = format!("as run {} has it, or nothing", run.run);
+    if !request.as_of.is_empty() && question.as_of != run.as_of {
+        let description = format!("found `{}`, expected `{}` {of}", question.as_of, run.as_of);
+        return Err(Problem::invalid("as_of", description));
+    }
+    if question.known_at.is_some_and(|asked| asked != run.known_at) {
+        return Err(Problem::invalid("known_at", format!("found another moment, expected the one {of}")));
+    }
+    if !request.edition.is_empty() && request.edition != tier.edition {
+        let asked: String = request.edition.chars().take(60).collect();
+        let description = format!("found `{asked}`, expected `{}` {of}", tier.edition);
+        return Err(Problem::invalid("edition", description));
+    }
+    Ok(())
 }
 
 fn batch(engine: &Engine, request: v1::BatchGetTiersRequest) -> Answer<v1::BatchGetTiersResponse> {
@@ -174,7 +217,7 @@ fn batch(engine: &Engine, request: v1::BatchGetTiersRequest) -> Answer<v1::Batch
 struct Watch {
     wanted: TierFilter,
     seal: Filter,
-    after: u64,
+    after: ChangePosition,
     token: String,
 }
 
@@ -190,7 +233,7 @@ fn begin(engine: &Engine, request: &v1::WatchTiersRequest) -> Answer<Watch> {
     let read = (|| Some((field?, tier?, region?, industry?, resumed?)))();
     let (field, tier, region, industry, resumed) = reader.finish(read)?;
     let after = changes::begin(engine, field, resumed.as_ref())?;
-    let token = changes::token(engine, after, &seal);
+    let token = changes::token(engine, &after, &seal);
     Ok(Watch { wanted: TierFilter { field: field.to_owned(), tier, region, industry }, seal, after, token })
 }
 
@@ -212,7 +255,8 @@ async fn follow(
             return Err(stopping());
         }
         let (wanted, seal) = (Arc::clone(&wanted), Arc::clone(&seal));
-        let stretch = gate.run(move |engine| changes::look(engine, &wanted, after, &seal)).await?;
+        let from = after.clone();
+        let stretch = gate.run(move |engine| changes::look(engine, &wanted, &from, &seal)).await?;
         after = stretch.after;
         for change in stretch.changes {
             if answers.send(Ok(change_message(change))).await.is_err() {
@@ -228,17 +272,28 @@ async fn follow(
     }
 }
 
-fn stopping() -> Status {
-    let message = "the service shuts down: go on elsewhere with the `resume_token` of the last response";
+pub(super) fn stopping() -> Status {
+    let message = "the service shuts down: go on elsewhere, a watch of tiers with its last `resume_token`";
     refuse(Code::Unavailable, "STOPPING", message)
 }
 
 fn change_message(change: Change) -> v1::WatchTiersResponse {
+    let (tier, recorded_at) = match &change.now {
+        Cause::Decision(now) => (summary(now), now.recorded_at),
+        Cause::Run(publication, now) => (change_summary(publication, now), publication.published_at),
+    };
     v1::WatchTiersResponse {
-        tier: Some(summary(&change.now)),
+        tier: Some(tier),
         previous_tier: change.before.map(u32::from).unwrap_or_default(),
-        recorded_at: Some(timestamp(change.now.recorded_at)),
+        recorded_at: Some(timestamp(recorded_at)),
         resume_token: change.token,
+    }
+}
+
+fn basis(reader: &mut Reader<'_>, basis: i32) {
+    if v1::TierBasis::try_from(basis).is_err() {
+        reader
+            .refuse("basis", format!("found `{basis}`, expected TIER_BASIS_LIVE, TIER_BASIS_RUN or nothing"));
     }
 }
 
@@ -261,10 +316,25 @@ fn list(engine: &Engine, request: &v1::ListTiersRequest) -> Answer<v1::ListTiers
     let tier = tier_wanted(&mut reader, request.tier);
     let region = reader.region(&request.region);
     let industry = reader.industry(&request.industry);
-    let page = reader.page(request.page_size, &request.page_token, Listing::Tiers, &filter);
+    basis(&mut reader, request.basis);
+    let from_run = request.basis() == v1::TierBasis::Run;
+    let listing = if from_run { Listing::RunTiers } else { Listing::Tiers };
+    let page = reader.page(request.page_size, &request.page_token, listing, &filter);
     let read = (|| Some((field?, tier?, region?, industry?, page?)))();
     let (field, tier, region, industry, (size, after)) = reader.finish(read)?;
     let wanted = TierFilter { field: field.to_owned(), tier, region, industry };
+    if from_run {
+        let page = loaded::list(engine, &wanted, size, after.as_ref(), &filter)?;
+        return Ok(v1::ListTiersResponse {
+            tiers: page.rows.iter().map(|tier| run_summary(&page.run, tier)).collect(),
+            next_page_token: page.next,
+            run: Some(run_reference(&page.run)),
+        });
+    }
     let page = tier::list(engine, &wanted, size, after.as_ref(), &filter)?;
-    Ok(v1::ListTiersResponse { tiers: page.rows.iter().map(summary).collect(), next_page_token: page.next })
+    Ok(v1::ListTiersResponse {
+        tiers: page.rows.iter().map(summary).collect(),
+        next_page_token: page.next,
+        run: None,
+    })
 }

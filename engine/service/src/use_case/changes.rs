@@ -1,20 +1,29 @@
-//! Changes of recorded tiers, in the order recorded: what watchers are told.
+//! Changes of tiers, by recorded decisions and by published runs, in one order: what watchers are told.
 
 use hengxin_core::date::Moment;
-use hengxin_store::{Stored, TierFilter, TierRecord};
+use hengxin_store::{ChangePosition, Publication, RunChange, Snapshot, Stored, TierFilter, TierRecord};
 
 use crate::engine::Engine;
 use crate::page::{Filter, Listing, Position};
 use crate::problem::Answer;
 
-/// Decisions looked at in one go.
+/// Decisions or changes of a run looked at in one go.
 const LOOKED_AT: usize = 1000;
+
+/// What changed a tier.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// A decision.
+    Decision(Stored<TierRecord>),
+    /// A run.
+    Run(Publication, RunChange),
+}
 
 /// A tier that is not what it was.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// The new decision.
-    pub now: Stored<TierRecord>,
+    /// The new tier and where it comes from.
+    pub now: Cause,
     /// The tier before; `None` when there was none.
     pub before: Option<u16>,
     /// Goes on after this change.
@@ -26,47 +35,68 @@ pub struct Change {
 pub struct Stretch {
     /// The changes.
     pub changes: Vec<Change>,
-    /// Id of the last decision looked at: where to go on.
-    pub after: u64,
+    /// Where to go on.
+    pub after: ChangePosition,
     /// Whether everything recorded so far has been looked at.
     pub caught_up: bool,
 }
 
-/// Where a watch begins: after the decision a token names, or after the last one on record.
+/// Where a watch begins: where a token says, or after everything on record.
 ///
 /// # Errors
 /// An unknown field, or a failing ledger.
-pub fn begin(engine: &Engine, field: &str, resumed: Option<&Position>) -> Answer<u64> {
+pub fn begin(engine: &Engine, field: &str, resumed: Option<&Position>) -> Answer<ChangePosition> {
     engine.known_field(field)?;
     match resumed.and_then(|position| position.after.parse().ok()) {
         Some(after) => Ok(after),
-        None => Ok(engine.snapshot(None)?.last_tier()?),
+        None => Ok(engine.snapshot(None)?.last_change()?),
     }
 }
 
-/// The token that goes on after the decision `after`.
-pub fn token(engine: &Engine, after: u64, seal: &Filter) -> String {
-    // Decisions have their own order; no moment of the ledger is needed.
+/// The token that goes on after a position.
+pub fn token(engine: &Engine, after: &ChangePosition, seal: &Filter) -> String {
+    // Changes have their own order; no moment of the ledger is needed.
     let position = Position { known_at: Moment(0), after: after.to_string() };
     engine.tokens().seal(Listing::Changes, seal, &position)
 }
 
-/// The changes among the decisions recorded after `after`, as far as one look goes.
+/// The changes after `after`, as far as one look goes.
 ///
 /// # Errors
 /// A failing ledger.
-pub fn look(engine: &Engine, wanted: &TierFilter, after: u64, seal: &Filter) -> Answer<Stretch> {
+pub fn look(engine: &Engine, wanted: &TierFilter, after: &ChangePosition, seal: &Filter) -> Answer<Stretch> {
     let snapshot = engine.snapshot(None)?;
-    let decisions = snapshot.tiers_after(after, LOOKED_AT)?;
-    let caught_up = decisions.len() < LOOKED_AT;
-    let last = decisions.last().map_or(after, |decision| decision.id);
-    let mut changes = Vec::new();
+    let mut stretch = Stretch { changes: Vec::new(), after: after.clone(), caught_up: false };
+    let next = snapshot.publication_after(after.publication)?;
+    let mut decisions = snapshot.tiers_after(after.decision, LOOKED_AT)?;
+    let all = decisions.len() < LOOKED_AT;
+    if let Some(next) = &next {
+        // Those after the publication come after its changes.
+        decisions.retain(|decision| decision.id <= next.after_decision);
+    }
+    match next {
+        Some(next) if decisions.is_empty() => by_run(engine, &snapshot, wanted, next, seal, &mut stretch)?,
+        Some(_) => by_decisions(engine, &snapshot, wanted, decisions, seal, &mut stretch)?,
+        None => {
+            by_decisions(engine, &snapshot, wanted, decisions, seal, &mut stretch)?;
+            stretch.caught_up = all;
+        }
+    }
+    Ok(stretch)
+}
+
+fn by_decisions(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    wanted: &TierFilter,
+    decisions: Vec<Stored<TierRecord>>,
+    seal: &Filter,
+    stretch: &mut Stretch,
+) -> Answer<()> {
     for now in decisions {
+        stretch.after.decision = now.id;
         let record = &now.record;
-        let within = wanted.region.is_none_or(|w| record.region.is_some_and(|region| w.contains(region)));
-        let of_industry =
-            wanted.industry.is_none_or(|w| record.industry_code.is_some_and(|code| w.contains(code)));
-        if record.field != wanted.field || !within || !of_industry {
+        if record.field != wanted.field || !wanted.admits(record.region, record.industry_code) {
             continue;
         }
         let before = snapshot.tier_before(&now)?.map(|before| before.record);
@@ -76,9 +106,39 @@ pub fn look(engine: &Engine, wanted: &TierFilter, after: u64, seal: &Filter) -> 
         let before = before.and_then(|b| b.tier);
         let told = wanted.tier.is_none() || [before, record.tier].contains(&wanted.tier);
         if !history && !same && told {
-            let token = token(engine, now.id, seal);
-            changes.push(Change { now, before, token });
+            let token = token(engine, &stretch.after, seal);
+            stretch.changes.push(Change { now: Cause::Decision(now), before, token });
         }
     }
-    Ok(Stretch { changes, after: last, caught_up })
+    Ok(())
+}
+
+fn by_run(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    wanted: &TierFilter,
+    publication: Publication,
+    seal: &Filter,
+    stretch: &mut Stretch,
+) -> Answer<()> {
+    let mut whole = true;
+    if publication.field == wanted.field {
+        let changes = snapshot.run_changes(&publication, stretch.after.subject, LOOKED_AT)?;
+        whole = changes.len() < LOOKED_AT;
+        for change in changes {
+            stretch.after.subject = Some(change.subject);
+            let told = wanted.tier.is_none() || [change.before, change.now].contains(&wanted.tier);
+            if told && wanted.admits(change.region, change.industry) {
+                let token = token(engine, &stretch.after, seal);
+                let before = change.before;
+                let now = Cause::Run(publication.clone(), change);
+                stretch.changes.push(Change { now, before, token });
+            }
+        }
+    }
+    if whole {
+        stretch.after.publication = publication.id;
+        stretch.after.subject = None;
+    }
+    Ok(())
 }

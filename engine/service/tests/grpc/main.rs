@@ -11,6 +11,8 @@ mod raw;
 mod refusals;
 mod replay;
 mod rig;
+mod runs;
+mod schedules;
 mod shipped;
 mod standards;
 mod tiers;

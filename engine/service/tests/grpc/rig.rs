@@ -10,6 +10,7 @@ use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_proto::v1;
 use hengxin_proto::v1::ledger_service_client::LedgerServiceClient;
+use hengxin_proto::v1::rescoring_service_client::RescoringServiceClient;
 use hengxin_proto::v1::scoring_service_client::ScoringServiceClient;
 use hengxin_proto::v1::standard_service_client::StandardServiceClient;
 use hengxin_proto::v1::supervision_service_client::SupervisionServiceClient;
@@ -176,6 +177,10 @@ impl Rig {
 
     pub(crate) fn scoring(&self) -> ScoringServiceClient<Channel> {
         ScoringServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn rescoring(&self) -> RescoringServiceClient<Channel> {
+        RescoringServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn supervision(&self) -> SupervisionServiceClient<Channel> {

@@ -9,5 +9,7 @@ mod oracle;
 mod reading;
 mod relations;
 mod results;
+mod runs;
+mod runs_killed;
 mod support;
 mod writing;

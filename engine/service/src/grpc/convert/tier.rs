@@ -58,7 +58,7 @@ pub(in crate::grpc) fn decision(
     }
 }
 
-fn reference(prepared: &PreparedPolicy) -> v1::EditionReference {
+pub(super) fn reference(prepared: &PreparedPolicy) -> v1::EditionReference {
     let policy = &prepared.policy;
     v1::EditionReference {
         name: format!("policies/{}/editions/{}", policy.id, policy.edition),
@@ -99,7 +99,7 @@ fn method(decision: &Decision) -> v1::TierMethod {
     }
 }
 
-fn measure(measure: &Measure) -> v1::Measure {
+pub(super) fn measure(measure: &Measure) -> v1::Measure {
     let mut message = v1::Measure {
         title: measure.title.clone(),
         source: Some(source(&measure.source)),
@@ -148,5 +148,6 @@ pub(in crate::grpc) fn summary(stored: &Stored<TierRecord>) -> v1::TierSummary {
         policy: format!("policies/{}/editions/{}", record.policy, record.edition),
         region: record.region.map(|region| region.to_string()).unwrap_or_default(),
         industry: record.industry_code.map(|code| code.to_string()).unwrap_or_default(),
+        run: String::new(),
     }
 }

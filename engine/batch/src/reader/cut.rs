@@ -1,275 +1,26 @@
-//! Shards to credit files: decodes the columns that are needed, cuts them at a moment, and hands over one subject after
-//! another.
+//! From batches of rows to credit files, cut at a moment.
 //!
 //! Columns are converted a batch at a time; a subject's file is a slice of them. Only subjects of whom something was
 //! not yet or no longer known at the moment, and those that lie across two batches, are copied.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, ArrayRef, RecordBatch, StringArray};
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::{
-    ClassId, Classes, CreditFile, Deliveries, FactId, Facts, NO_NUMBER, NO_REFERENCE, Objection, Registration,
+    ClassId, CreditFile, Deliveries, FactId, Facts, NO_NUMBER, NO_REFERENCE, Objection, Registration,
 };
+use hengxin_core::industry::IndustryCode;
+use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
-use hengxin_core::vocabulary::{Shape, Vocabulary};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
 
-use crate::class_text;
+use super::{ClassBook, ShardFile, SubjectFile, for_each_subject};
 use crate::columns::{self, Coded};
 use crate::digest::fingerprint;
-use crate::error::{Error, Result};
-use crate::place::{Place, Source};
-
-/// Rows decoded in one go.
-const BATCH: usize = 32_768;
-
-/// Which columns a reader of a shard wants besides subject, class and day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Last days in force.
-    pub ends_on: bool,
-    /// Numbers.
-    pub number: bool,
-    /// References.
-    pub reference: bool,
-    /// Last days of publicity.
-    pub publicity_until: bool,
-    /// Objections.
-    pub objections: bool,
-    /// Whether anything changed after this moment.
-    pub since: Option<Moment>,
-}
-
-impl Wanted {
-    /// Everything the kernel may look at.
-    pub const ALL: Wanted = Wanted {
-        ends_on: true,
-        number: true,
-        reference: true,
-        publicity_until: true,
-        objections: true,
-        since: None,
-    };
-}
-
-/// The classes one reader has met, with what is decided once per class.
-#[derive(Clone, Debug)]
-pub struct ClassBook {
-    vocabulary: Arc<Vocabulary>,
-    classes: Classes,
-    by_text: HashMap<String, ClassId>,
-    /// Fingerprint of each class's text; 0 for registrations, which are told apart by what they say.
-    prints: Vec<u64>,
-    registration: Vec<bool>,
-}
-
-impl ClassBook {
-    /// An empty book.
-    pub fn new(vocabulary: Arc<Vocabulary>) -> ClassBook {
-        let (classes, by_text) = (Classes::default(), HashMap::new());
-        ClassBook { vocabulary, classes, by_text, prints: Vec::new(), registration: Vec::new() }
-    }
-
-    /// The classes, by id.
-    pub fn classes(&self) -> &Classes {
-        &self.classes
-    }
-
-    /// The vocabulary.
-    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
-        &self.vocabulary
-    }
-
-    /// Fingerprints by class id.
-    pub fn prints(&self) -> &[u64] {
-        &self.prints
-    }
-
-    /// The class of a text, new when it was not met before.
-    ///
-    /// # Errors
-    /// What was found that nobody declared.
-    pub fn id(&mut self, text: &str) -> std::result::Result<ClassId, String> {
-        if let Some(id) = self.by_text.get(text) {
-            return Ok(*id);
-        }
-        let class = class_text::from_text(&self.vocabulary, text)?;
-        // Another spelling of a class already met is the same class.
-        let canonical = class_text::to_text(&self.vocabulary, &class);
-        let registration = self.vocabulary.code(class.code).shape == Shape::Registration;
-        let id = self.classes.intern(class);
-        if self.prints.len() == id as usize {
-            self.prints.push(if registration { 0 } else { fingerprint(&canonical) });
-            self.registration.push(registration);
-        }
-        self.by_text.insert(text.to_owned(), id);
-        Ok(id)
-    }
-
-    /// Whether facts of a class are registrations.
-    pub fn is_registration(&self, class: ClassId) -> bool {
-        self.registration.get(class as usize).copied().unwrap_or(false)
-    }
-}
-
-/// One subject as read.
-#[derive(Debug)]
-pub struct SubjectFile<'a> {
-    /// The kernel's view. References are numbered within the file.
-    pub file: CreditFile<'a>,
-    /// Fingerprints of the references' texts, by id from 1.
-    pub references: &'a [u64],
-    /// Whether anything about it became known, or ceased to be, after [`Wanted::since`] and up to the moment.
-    pub changed: bool,
-    /// All rows it has, at whatever moment.
-    pub rows: usize,
-}
-
-/// An open shard.
-#[derive(Debug)]
-pub struct ShardFile {
-    name: String,
-    source: Source,
-    metadata: ArrowReaderMetadata,
-}
-
-impl ShardFile {
-    /// Opens a shard and checks its columns.
-    ///
-    /// # Errors
-    /// No such file, a damaged footer, a column that is missing or of the wrong type.
-    pub fn open(place: &Place, file: &str) -> Result<ShardFile> {
-        let name = place.name_of(file);
-        let source = place
-            .open(file)?
-            .ok_or_else(|| Error::content(&name, "no such file", "the shard its manifest names"))?;
-        let options = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let found = ArrowReaderMetadata::load(&source, options()).map_err(|e| Error::parquet(&name, e))?;
-        let schema = columns::readable(found.schema()).map_err(|(column, found, expected)| {
-            Error::content(format!("{name}, column `{column}`"), found, expected)
-        })?;
-        let metadata =
-            ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options().with_schema(schema))
-                .map_err(|e| Error::parquet(&name, e))?;
-        Ok(ShardFile { name, source, metadata })
-    }
-
-    /// Rows by its own account.
-    pub fn rows(&self) -> u64 {
-        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
-    }
-
-    /// Its name in messages.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether it has a column.
-    pub fn has(&self, column: &str) -> bool {
-        self.metadata.schema().field_with_name(column).is_ok()
-    }
-
-    /// Decodes `columns`, those there are, batch after batch. No batch spans two row groups, so that dictionaries stay
-    /// dictionaries. `work` is given the number of the batch's first row.
-    ///
-    /// # Errors
-    /// Damaged pages, and what `work` refuses.
-    pub fn batches(
-        &self,
-        columns: &[&str],
-        mut work: impl FnMut(&RecordBatch, u64) -> Result<()>,
-    ) -> Result<()> {
-        let descriptor = self.metadata.parquet_schema();
-        let mask = ProjectionMask::roots(
-            descriptor,
-            columns.iter().filter_map(|name| self.metadata.schema().index_of(name).ok()),
-        );
-        let fail = |e| Error::parquet(&self.name, e);
-        let mut first = 0u64;
-        for group in 0..self.metadata.metadata().num_row_groups() {
-            let source = match &self.source {
-                Source::File(file) => Source::File(
-                    file.try_clone().map_err(|e| Error::io(std::path::Path::new(&self.name), e))?,
-                ),
-                Source::Bytes(bytes) => Source::Bytes(bytes.clone()),
-            };
-            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.metadata.clone())
-                .with_row_groups(vec![group])
-                .with_projection(mask.clone())
-                .with_batch_size(BATCH)
-                .build()
-                .map_err(fail)?;
-            for batch in reader {
-                let batch = batch.map_err(|e| fail(parquet::errors::ParquetError::from(e)))?;
-                work(&batch, first)?;
-                first += batch.num_rows() as u64;
-            }
-        }
-        Ok(())
-    }
-
-    /// Hands over every subject of the shard in order, cut at `known_at`.
-    ///
-    /// # Errors
-    /// Damaged pages; rows that are not sorted; a value that cannot be; and what `work` refuses.
-    pub fn subjects(
-        &self,
-        book: &mut ClassBook,
-        deliveries: &Deliveries,
-        wanted: Wanted,
-        known_at: Moment,
-        work: &mut dyn FnMut(&ClassBook, &SubjectFile<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let mut names = vec![
-            "subject",
-            "class",
-            "occurred_on",
-            "repaired_on",
-            "known_from",
-            "known_until",
-            "established_on",
-            "region",
-            "industry",
-        ];
-        let optional = [
-            ("ends_on", wanted.ends_on),
-            // The number of a registration is its capital, which has no other column.
-            ("number", true),
-            ("reference", wanted.reference),
-            ("publicity_until", wanted.publicity_until),
-            ("objections", wanted.objections),
-        ];
-        names.extend(optional.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name));
-        let mut cut = Cut {
-            shard: self,
-            deliveries,
-            known_at,
-            since: wanted.since,
-            batch: Rows::default(),
-            carry: Rows::default(),
-            carried: None,
-            scratch: Scratch::default(),
-            classes: None,
-            last: None,
-        };
-        self.batches(&names, |batch, first| cut.batch(batch, first, book, work))?;
-        cut.finish(book, work)
-    }
-
-    fn lost(&self, column: &str) -> Error {
-        Error::content(format!("{}, column `{column}`", self.name), "no such column", "one")
-    }
-
-    pub(crate) fn row_error(&self, row: u64, column: &str, found: String, expected: &str) -> Error {
-        Error::content(format!("{}, row {}, column `{column}`", self.name, row + 1), found, expected)
-    }
-}
+use crate::error::Result;
 
 /// Columns of rows, converted.
 #[derive(Debug, Default)]
@@ -286,8 +37,8 @@ struct Rows {
     reference: Vec<Option<Box<str>>>,
     objections: Vec<Option<Box<str>>>,
     established_on: Vec<Date>,
-    region: Vec<Option<hengxin_core::region::RegionCode>>,
-    industry: Vec<Option<hengxin_core::industry::IndustryCode>>,
+    region: Vec<Option<RegionCode>>,
+    industry: Vec<Option<IndustryCode>>,
 }
 
 /// Copies `from[range]` to the end of `to`, column by column; an empty column stays empty.
@@ -323,11 +74,10 @@ impl Rows {
 }
 
 /// A shard on its way through the cut.
-struct Cut<'s> {
+pub(super) struct Cut<'s> {
     shard: &'s ShardFile,
     deliveries: &'s Deliveries,
     known_at: Moment,
-    since: Option<Moment>,
     batch: Rows,
     /// The rows so far of a subject that goes on in the next batch.
     carry: Rows,
@@ -354,8 +104,22 @@ struct Scratch {
     no_reference: Vec<u32>,
 }
 
-impl Cut<'_> {
-    fn batch(
+impl<'s> Cut<'s> {
+    pub(super) fn new(shard: &'s ShardFile, deliveries: &'s Deliveries, known_at: Moment) -> Cut<'s> {
+        Cut {
+            shard,
+            deliveries,
+            known_at,
+            batch: Rows::default(),
+            carry: Rows::default(),
+            carried: None,
+            scratch: Scratch::default(),
+            classes: None,
+            last: None,
+        }
+    }
+
+    pub(super) fn batch(
         &mut self,
         batch: &RecordBatch,
         first: u64,
@@ -364,47 +128,10 @@ impl Cut<'_> {
     ) -> Result<()> {
         let n = batch.num_rows();
         self.convert(batch, first, book)?;
-        let subject = batch.column_by_name("subject").ok_or_else(|| self.shard.lost("subject"))?;
-        let mut start = 0;
         let shard = self.shard;
-        let code = |row: usize, bytes: Option<&[u8]>| -> Result<Uscc> {
-            let bytes = bytes
-                .ok_or_else(|| shard.row_error(first + row as u64, "subject", "nothing".into(), "a code"))?;
-            Uscc::from_bytes(bytes).map_err(|e| {
-                let found = format!("`{}`: {e}", String::from_utf8_lossy(bytes));
-                shard.row_error(first + row as u64, "subject", found, "a valid unified social credit code")
-            })
-        };
-        if let Some(fixed) = subject.as_fixed_size_binary_opt() {
-            while start < n {
-                let mut end = start + 1;
-                while end < n && fixed.value(end) == fixed.value(start) {
-                    end += 1;
-                }
-                let present = (!fixed.is_null(start)).then(|| fixed.value(start));
-                self.run(code(start, present)?, start, end, n, first, book, work)?;
-                start = end;
-            }
-            return Ok(());
-        }
-        let coded = Coded::of(subject);
-        let texts: &StringArray = coded.values.as_string::<i32>();
-        if coded.keys.null_count() > 0 {
-            let row = (0..n).find(|row| coded.keys.is_null(*row)).unwrap_or(0);
-            return Err(shard.row_error(first + row as u64, "subject", "nothing".into(), "a code"));
-        }
-        let keys = coded.keys.values();
-        while start < n {
-            let key = keys[start];
-            let mut end = start + 1;
-            while end < n && keys[end] == key {
-                end += 1;
-            }
-            let text = texts.value(usize::try_from(key).unwrap_or(0));
-            self.run(code(start, Some(text.as_bytes()))?, start, end, n, first, book, work)?;
-            start = end;
-        }
-        Ok(())
+        for_each_subject(shard, batch, first, |subject, rows| {
+            self.run(subject, rows.start, rows.end, n, first, book, work)
+        })
     }
 
     /// Rows `start..end` of the batch belong to `subject`.
@@ -459,13 +186,7 @@ impl Cut<'_> {
         self.last = Some(subject);
         let rows = std::mem::take(&mut self.batch);
         let done = self.scratch.hand_over(
-            &Whose {
-                shard: self.shard,
-                subject,
-                deliveries: self.deliveries,
-                known_at: self.known_at,
-                since: self.since,
-            },
+            &Whose { shard: self.shard, subject, deliveries: self.deliveries, known_at: self.known_at },
             &rows,
             start..end,
             first + start as u64,
@@ -487,13 +208,7 @@ impl Cut<'_> {
         self.last = Some(subject);
         let n = self.carry.class.len();
         let done = self.scratch.hand_over(
-            &Whose {
-                shard: self.shard,
-                subject,
-                deliveries: self.deliveries,
-                known_at: self.known_at,
-                since: self.since,
-            },
+            &Whose { shard: self.shard, subject, deliveries: self.deliveries, known_at: self.known_at },
             &self.carry,
             0..n,
             row.saturating_sub(n as u64),
@@ -504,7 +219,7 @@ impl Cut<'_> {
         done
     }
 
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         book: &ClassBook,
         work: &mut dyn FnMut(&ClassBook, &SubjectFile<'_>) -> Result<()>,
@@ -586,7 +301,7 @@ impl Cut<'_> {
         if let Some(column) = present("region") {
             let texts = parsed(column, |text| {
                 let digits = text.parse::<u32>().ok().filter(|_| text.len() == 6);
-                digits.and_then(|d| hengxin_core::region::RegionCode::from_digits(d).ok())
+                digits.and_then(|d| RegionCode::from_digits(d).ok())
             });
             rows.region = texts.map_err(refuse("region", "a region of six digits (GB/T 2260)"))?;
         }
@@ -625,7 +340,6 @@ struct Whose<'a> {
     subject: Uscc,
     deliveries: &'a Deliveries,
     known_at: Moment,
-    since: Option<Moment>,
 }
 
 impl Scratch {
@@ -633,7 +347,7 @@ impl Scratch {
         &mut self,
         whose: &Whose<'_>,
         rows: &Rows,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
         row: u64,
         book: &ClassBook,
         work: &mut dyn FnMut(&ClassBook, &SubjectFile<'_>) -> Result<()>,
@@ -641,12 +355,6 @@ impl Scratch {
         let known_at = whose.known_at.0;
         let until = |i: usize| rows.known_until.get(i).copied().unwrap_or(i64::MAX);
         let dead = |i: usize| rows.known_from[i] > known_at || until(i) <= known_at;
-        let changed = whose.since.is_some_and(|since| {
-            range.clone().any(|i| {
-                (since.0 < rows.known_from[i] && rows.known_from[i] <= known_at)
-                    || (since.0 < until(i) && until(i) <= known_at)
-            })
-        });
         let total = range.len();
         if let Some(i) = range.clone().skip(1).find(|i| rows.occurred_on[*i] < rows.occurred_on[*i - 1]) {
             return Err(whose.shard.row_error(
@@ -679,11 +387,11 @@ impl Scratch {
                 );
             }
             let n = kept.class.len();
-            let done = self.view(whose, &kept, 0..n, row, changed, total, book, work);
+            let done = self.view(whose, &kept, 0..n, row, total, book, work);
             self.kept = kept;
             return done;
         }
-        self.view(whose, rows, range, row, changed, total, book, work)
+        self.view(whose, rows, range, row, total, book, work)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the second half of the function above")]
@@ -691,9 +399,8 @@ impl Scratch {
         &mut self,
         whose: &Whose<'_>,
         rows: &Rows,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
         row: u64,
-        changed: bool,
         total: usize,
         book: &ClassBook,
         work: &mut dyn FnMut(&ClassBook, &SubjectFile<'_>) -> Result<()>,
@@ -729,7 +436,7 @@ impl Scratch {
             number_references(&rows.reference[range.clone()], &mut self.reference, &mut self.references);
             &self.reference
         };
-        fn or_constant<'a, T>(column: &'a [T], constant: &'a [T], range: &std::ops::Range<usize>) -> &'a [T] {
+        fn or_constant<'a, T>(column: &'a [T], constant: &'a [T], range: &Range<usize>) -> &'a [T] {
             if column.is_empty() { &constant[..range.len()] } else { &column[range.clone()] }
         }
         let facts = Facts {
@@ -749,7 +456,7 @@ impl Scratch {
             registrations: &self.registrations,
             deliveries: whose.deliveries,
         };
-        work(book, &SubjectFile { file, references: &self.references, changed, rows: total })
+        work(book, &SubjectFile { file, references: &self.references, rows: total })
     }
 }
 

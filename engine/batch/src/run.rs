@@ -1,0 +1,331 @@
+//! A run as it lies in a place: its manifest `run.json`, written last, and the shards of results it names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hengxin_core::date::{Date, Moment};
+use hengxin_core::vocabulary::Vocabulary;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::sha256_of;
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::line::{Kind, Layout, Line};
+use crate::manifest::Delivered;
+use crate::moment;
+use crate::place::Place;
+
+/// Its name in the run's folder.
+pub const NAME: &str = "run.json";
+const FORMAT: &str = "hengxin-run";
+const VERSION: u32 = 1;
+
+/// The manifest of a run. It says what the run says; how it went (time, threads, who was due) is in `report.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// `hengxin-run`.
+    pub format: String,
+    /// 1.
+    pub version: u32,
+    /// SHA-256 over everything that decides its results.
+    pub id: String,
+    /// The date.
+    #[serde(with = "moment::date_as_text")]
+    pub as_of: Date,
+    /// The moment facts are known at.
+    #[serde(with = "moment::as_text")]
+    pub known_at: Moment,
+    /// Where the facts come from.
+    pub source: RunSource,
+    /// SHA-256 over the rules: standards, policies, and when they change.
+    pub rules: String,
+    /// The standards.
+    pub standards: Vec<RunStandard>,
+    /// The policies.
+    pub policies: Vec<RunPolicy>,
+    /// The run whose tiers are `previous_tier`.
+    pub previous: Option<String>,
+    /// Deliveries known at the moment.
+    pub deliveries: Vec<Delivered>,
+    /// Subjects: as many as in the source, each once.
+    pub subjects: u64,
+    /// How it came out.
+    pub counts: Counts,
+    /// The shards, in the order of their subjects.
+    pub shards: Vec<RunShard>,
+}
+
+/// Where a run's facts come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSource {
+    /// `dataset` or `ledger`.
+    pub kind: String,
+    /// Folder, URL or file.
+    pub place: String,
+    /// Digest of the dataset's manifest.
+    pub digest: String,
+    /// Rows of the source.
+    pub rows: u64,
+}
+
+/// A standard of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStandard {
+    /// Id.
+    pub id: String,
+    /// Edition.
+    pub edition: String,
+    /// Title.
+    pub title: String,
+    /// How sure its figures are: `official`, `reported` or `sample`.
+    pub status: String,
+    /// SHA-256.
+    pub digest: String,
+}
+
+/// A policy of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPolicy {
+    /// Field of supervision.
+    pub field: String,
+    /// Id of the policy.
+    pub policy: String,
+    /// Edition.
+    pub edition: String,
+    /// How sure its figures are.
+    pub status: String,
+    /// SHA-256.
+    pub digest: String,
+    /// Id of the public standard; absent when no edition is in force.
+    pub public: Option<String>,
+    /// Id of the industry's own.
+    pub industry: Option<String>,
+}
+
+/// How many came out how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Per standard: outcomes.
+    pub outcomes: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Per standard: grades; `none` without one.
+    pub grades: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Per field: tiers; `none` without one.
+    pub tiers: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Per field: subjects whose tier is not that of the previous run; all of them without a previous run.
+    pub moved: BTreeMap<String, u64>,
+}
+
+/// A shard of results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunShard {
+    /// Its file in the run's folder.
+    pub file: String,
+    /// First subject.
+    pub first: String,
+    /// Last subject.
+    pub last: String,
+    /// Subjects in it.
+    pub subjects: u64,
+    /// SHA-256 of the shard of facts it was computed from.
+    pub input: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+}
+
+impl Counts {
+    /// Adds one line.
+    pub fn add(&mut self, job: &Job, line: &Line) {
+        fn one(of: &mut BTreeMap<String, BTreeMap<String, u64>>, key: &str, value: &str) {
+            if let Some(n) = of.get_mut(key).and_then(|of| of.get_mut(value)) {
+                *n += 1;
+            } else {
+                *of.entry(key.to_owned()).or_default().entry(value.to_owned()).or_default() += 1;
+            }
+        }
+        for (standard, result) in job.standards.iter().zip(&line.results) {
+            let standard = &standard.plan.standard;
+            one(&mut self.outcomes, &standard.id, result.kind.name());
+            if result.kind != Kind::NotEligible {
+                let grade = result.grade.map_or("none", |g| standard.grades.id(g));
+                one(&mut self.grades, &standard.id, grade);
+            }
+        }
+        for (policy, (tier, before)) in job.policies.iter().zip(&line.tiers) {
+            let field = &policy.policy.field;
+            match tier {
+                Some(tier) => one(&mut self.tiers, field, &tier.to_string()),
+                None => one(&mut self.tiers, field, "none"),
+            }
+            let moved = self.moved.entry(field.clone()).or_default();
+            *moved += u64::from(tier != before);
+        }
+    }
+
+    /// Adds the counts of another shard.
+    pub fn merge(&mut self, other: &Counts) {
+        for (mine, theirs) in [
+            (&mut self.outcomes, &other.outcomes),
+            (&mut self.grades, &other.grades),
+            (&mut self.tiers, &other.tiers),
+        ] {
+            for (key, values) in theirs {
+                let of = mine.entry(key.clone()).or_default();
+                values.iter().for_each(|(value, n)| *of.entry(value.clone()).or_default() += n);
+            }
+        }
+        for (field, n) in &other.moved {
+            *self.moved.entry(field.clone()).or_default() += n;
+        }
+    }
+}
+
+/// The id of a run: everything that decides its results.
+pub(crate) fn id(job: &Job, source: &str, previous: Option<&str>) -> String {
+    sha256_of(&["hengxin run 1", &job.digest(), source, previous.unwrap_or_default()])
+}
+
+impl Run {
+    /// The heads of a job's standards and policies.
+    pub(crate) fn heads(job: &Job) -> (Vec<RunStandard>, Vec<RunPolicy>) {
+        let standards = job.standards.iter().map(|s| {
+            let standard = &s.plan.standard;
+            RunStandard {
+                id: standard.id.clone(),
+                edition: standard.edition.clone(),
+                title: standard.title.clone(),
+                status: standard.status.name().to_owned(),
+                digest: s.digest.clone(),
+            }
+        });
+        let id = |place: Option<usize>| place.map(|i| job.standards[i].plan.standard.id.clone());
+        let policies = job.policies.iter().map(|p| RunPolicy {
+            field: p.policy.field.clone(),
+            policy: p.policy.id.clone(),
+            edition: p.policy.edition.clone(),
+            status: p.policy.status.name().to_owned(),
+            digest: p.digest.clone(),
+            public: id(p.public),
+            industry: id(p.industry),
+        });
+        (standards.collect(), policies.collect())
+    }
+
+    /// A new manifest's fixed words.
+    pub(crate) fn format() -> (String, u32) {
+        (FORMAT.to_owned(), VERSION)
+    }
+
+    /// Reads the manifest of a place.
+    ///
+    /// # Errors
+    /// When there is none: the run never finished, or is none.
+    pub fn read(place: &Place) -> Result<Run> {
+        let file = place.name_of(NAME);
+        let bytes = place.read(NAME)?.ok_or_else(|| {
+            Error::content(
+                &file,
+                "no such file",
+                "the manifest of a finished run (`hengxin rescore` makes one)",
+            )
+        })?;
+        let run: Run = serde_json::from_slice(&bytes)
+            .map_err(|e| Error::content(&file, e.to_string(), "the manifest of a run"))?;
+        if (run.format.as_str(), run.version) != (FORMAT, VERSION) {
+            let found = format!("`{}` version {}", run.format, run.version);
+            return Err(Error::content(&file, found, format!("`{FORMAT}` version {VERSION}")));
+        }
+        let subjects: u64 = run.shards.iter().map(|s| s.subjects).sum();
+        if subjects != run.subjects {
+            let found = format!("{} subjects", run.subjects);
+            return Err(Error::content(&file, found, format!("{subjects} subjects, the sum of its shards")));
+        }
+        Ok(run)
+    }
+}
+
+/// The lines of a finished run, in the order of subjects, from some subject on.
+pub struct Lines<'r> {
+    place: &'r Place,
+    shards: &'r [RunShard],
+    layout: Arc<Layout>,
+    /// Lines of the shard being read, in reverse.
+    pending: Vec<Line>,
+}
+
+impl std::fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines").field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'r> Lines<'r> {
+    /// The lines of subjects from `first` to `last`.
+    pub fn between(
+        place: &'r Place,
+        run: &'r Run,
+        layout: Arc<Layout>,
+        first: &str,
+        last: &str,
+    ) -> Lines<'r> {
+        let start = run.shards.partition_point(|s| s.last.as_str() < first);
+        let end = run.shards.partition_point(|s| s.first.as_str() <= last);
+        Lines { place, shards: run.shards.get(start..end).unwrap_or_default(), layout, pending: Vec::new() }
+    }
+
+    /// The next line; `None` after the last.
+    ///
+    /// # Errors
+    /// A shard that is absent, damaged, or of another layout.
+    pub fn next_line(&mut self) -> Result<Option<Line>> {
+        while self.pending.is_empty() {
+            let Some((shard, rest)) = self.shards.split_first() else { return Ok(None) };
+            self.shards = rest;
+            self.pending = read_lines(self.place, &shard.file, &self.layout)?;
+            if self.pending.len() as u64 != shard.subjects {
+                return Err(Error::content(
+                    self.place.name_of(&shard.file),
+                    format!("{} subjects", self.pending.len()),
+                    format!("{} subjects, as its manifest says", shard.subjects),
+                ));
+            }
+            self.pending.reverse();
+        }
+        Ok(self.pending.pop())
+    }
+}
+
+/// All lines of a shard of results.
+///
+/// # Errors
+/// A file that is absent, damaged, or of another layout.
+pub fn read_lines(place: &Place, file: &str, layout: &Layout) -> Result<Vec<Line>> {
+    let name = place.name_of(file);
+    let source =
+        place.open(file)?.ok_or_else(|| Error::content(&name, "no such file", "a shard of results"))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(source)
+        .and_then(|b| b.with_batch_size(32_768).build())
+        .map_err(|e| Error::parquet(&name, e))?;
+    let mut lines = Vec::new();
+    for batch in reader {
+        let batch = batch.map_err(|e| Error::parquet(&name, parquet::errors::ParquetError::from(e)))?;
+        let found = layout.decode(&batch);
+        lines.extend(found.map_err(|found| Error::content(&name, found, "the columns of this run"))?);
+    }
+    Ok(lines)
+}
+
+/// The vocabulary's edition must be that of a dataset, or a later one.
+pub(crate) fn check_vocabulary(found: &str, vocabulary: &Vocabulary) -> Result<()> {
+    if found > vocabulary.edition.as_str() {
+        return Err(Error::content(
+            crate::manifest::NAME,
+            format!("vocabulary {found}"),
+            format!(
+                "vocabulary {} or an earlier one: this program does not know later words",
+                vocabulary.edition
+            ),
+        ));
+    }
+    Ok(())
+}

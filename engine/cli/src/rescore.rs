@@ -1,0 +1,182 @@
+//! `hengxin rescore`: everyone in a dataset through the kernel, to Parquet.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hengxin_batch::dataset::Dataset;
+use hengxin_batch::moment::STILL;
+use hengxin_batch::place::Place as Folder;
+use hengxin_batch::rescore::{Options, Previous, Report, rescore};
+use hengxin_batch::run::Run;
+use hengxin_service::use_case::job::{Wanted, job};
+use serde_json::json;
+
+use crate::data;
+use crate::failure::Failure;
+use crate::output;
+use crate::progress::Progress;
+use crate::question::problem;
+
+/// Score and tier everyone in a dataset.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  hengxin rescore --dataset world --field food-production --as-of 2026-10-31 --out runs/october
+  hengxin rescore --dataset world2 --field food-production --as-of 2026-11-01 --since runs/october --out runs/next
+  hengxin rescore --dataset world --standard public-comprehensive@2026.1 --out runs/draft
+
+A run that was killed or cancelled goes on when the same command is given again. With --since only those are evaluated
+of whom something became known, whose horizon has come, or whose standard changed; the results are those of a full run.")]
+pub struct Arguments {
+    /// The folder of the dataset.
+    #[arg(long, value_name = "FOLDER")]
+    dataset: PathBuf,
+    /// A field of supervision: its policy, and the standards it reads. May be given several times.
+    #[arg(long = "field", value_name = "FIELD")]
+    fields: Vec<String>,
+    /// A standard, `ID` or `ID@EDITION`; a pinned edition takes the place of the one in force. May be given several
+    /// times.
+    #[arg(long = "standard", value_name = "STANDARD")]
+    wanted: Vec<String>,
+    /// The day the results are for; today in China when absent.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    as_of: Option<String>,
+    /// Only what was known at this moment; all of it when absent.
+    #[arg(long, value_name = "MOMENT")]
+    known_at: Option<String>,
+    /// The folder of the run before: only who is due since then is evaluated.
+    #[arg(long, value_name = "RUN")]
+    since: Option<PathBuf>,
+    /// With --since: evaluate everyone, and take only the previous tiers from it.
+    #[arg(long, requires = "since")]
+    full: bool,
+    /// The folder of this run; made when absent.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Threads; as many as the machine has processors when absent.
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Compare every shard with its digest before it is read.
+    #[arg(long)]
+    verify: bool,
+    /// One JSON object: the manifest of the run and how it went.
+    #[arg(long)]
+    json: bool,
+    /// A folder of standards instead of those shipped with this binary.
+    #[arg(long)]
+    standards: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.fields.is_empty() && arguments.wanted.is_empty() {
+        return Err(Failure::Input("found neither --field nor --standard, expected at least one".to_owned()));
+    }
+    let catalogue = crate::standards::load_or_shipped(arguments.standards.as_deref())?;
+    let as_of = data::as_of(arguments.as_of.as_deref())?;
+    let known_at = data::known_at(arguments.known_at.as_deref())?.unwrap_or(STILL);
+    let wanted = Wanted { fields: arguments.fields.clone(), standards: arguments.wanted.clone() };
+    let job = job(&catalogue, &wanted, as_of, known_at).map_err(problem)?;
+    let dataset =
+        Dataset::open(folder(&arguments.dataset), Arc::clone(&catalogue.vocabulary)).map_err(batch)?;
+    let previous = arguments.since.as_deref().map(previous).transpose()?;
+    let cancelled = cancelled_by_signal()?;
+    let bar = Progress::new("re-scoring".to_owned(), dataset.manifest.subjects);
+    let options = Options {
+        threads: arguments.threads,
+        incremental: previous.is_some() && !arguments.full,
+        verify: arguments.verify,
+        cancelled,
+        progress: &|progress| bar.at(progress.subjects),
+    };
+    let (run, report) =
+        rescore(&dataset, &job, previous.as_ref(), &folder(&arguments.out), &options).map_err(batch)?;
+    drop(bar);
+    if arguments.json {
+        output::json(&json!({ "run": run, "report": report }));
+    } else {
+        print(&run, &report, &arguments.out);
+    }
+    Ok(())
+}
+
+/// A finished run.
+pub fn previous(path: &Path) -> Result<Previous, Failure> {
+    let place = folder(path);
+    let run = Run::read(&place).map_err(batch)?;
+    Ok(Previous { place, run })
+}
+
+/// A folder as a place.
+pub fn folder(path: &Path) -> Folder {
+    Folder::from(path)
+}
+
+/// A failure of a dataset or run, with the exit code of whoever caused it.
+pub fn batch(problem: hengxin_batch::Error) -> Failure {
+    use hengxin_batch::Error;
+    match problem {
+        Error::Content { .. } | Error::Refused(_) | Error::Parquet { .. } => {
+            Failure::Input(problem.to_string())
+        }
+        Error::Io { .. } | Error::Busy(_) | Error::Cancelled => Failure::System(anyhow::Error::new(problem)),
+    }
+}
+
+/// Set by the first Ctrl-C: what is committed stays. A second one ends the process at once, which is harmless too.
+fn cancelled_by_signal() -> Result<&'static AtomicBool, Failure> {
+    static CANCELLED: AtomicBool = AtomicBool::new(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("hengxin-signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if CANCELLED.swap(true, Ordering::Relaxed) {
+                    std::process::exit(1);
+                }
+                eprintln!("hengxin: stopping; what is finished is kept");
+            }
+        });
+    })?;
+    Ok(&CANCELLED)
+}
+
+fn print(run: &Run, report: &Report, out: &Path) {
+    println!("{} subjects as of {}, known at {}", run.subjects, run.as_of, data::moment(run.known_at));
+    for standard in &run.standards {
+        let id = &standard.id;
+        let marked = if standard.status == "sample" { ", sample figures" } else { "" };
+        println!("\n{} {} ({id} {}{marked})", standard.title, standard.edition, &standard.digest[..12]);
+        table(run.counts.outcomes.get(id));
+        table(run.counts.grades.get(id));
+    }
+    for policy in &run.policies {
+        println!("\ntiers of {} ({} {})", policy.field, policy.policy, policy.edition);
+        table(run.counts.tiers.get(&policy.field));
+        if run.previous.is_some() {
+            println!(
+                "  {:>12}  moved since the previous run",
+                run.counts.moved.get(&policy.field).unwrap_or(&0)
+            );
+        }
+    }
+    let due: Vec<String> = report.due.iter().map(|(why, n)| format!("{n} {why}")).collect();
+    println!("\n{} run: {}", report.mode, due.join(", "));
+    if report.shards_resumed > 0 {
+        println!("{} of {} shards were finished before", report.shards_resumed, run.shards.len());
+    }
+    println!(
+        "{:.1} s, {:.0} subjects/s, {:.0} facts/s, {} threads; {}",
+        report.seconds,
+        report.subjects_per_second,
+        report.rows_per_second,
+        report.threads,
+        out.display()
+    );
+}
+
+fn table(counts: Option<&std::collections::BTreeMap<String, u64>>) {
+    for (name, n) in counts.into_iter().flatten() {
+        println!("  {n:>12}  {name}");
+    }
+}
