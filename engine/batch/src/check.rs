@@ -105,7 +105,7 @@ pub fn check(
             expected: format!("vocabulary {}", vocabulary.edition),
         });
     }
-    if let Err(problem) = manifest.known_deliveries(vocabulary, STILL) {
+    if let Err(problem) = Manifest::deliveries_in(&manifest.deliveries, vocabulary, STILL) {
         report.add(of_error(problem, &name)?);
     }
     let dataset = Dataset { place: place.clone(), manifest, vocabulary: Arc::clone(vocabulary) };

@@ -225,3 +225,36 @@ fn contradictions_are_refused_or_put_aside() {
     assert_eq!((manifest.rows, counts.quarantined), (3, 1));
     assert_eq!(kept, [(Some(1), "\"inspection;field=market-regulation;result=passed\"".to_owned())]);
 }
+
+#[test]
+fn unsorted_rows_are_told_one_by_one() {
+    use arrow_array::{
+        ArrayRef, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
+    };
+    let mut made = Made::new();
+    made.shard([Made::row(1, 10, 1), Made::row(2, 10, 1)]);
+    let (one, two) = (subject(1).to_string(), subject(2).to_string());
+    let columns: [(&str, ArrayRef); 5] = [
+        ("subject", Arc::new(StringArray::from(vec![two.as_str(), &two, &one]))),
+        ("class", Arc::new(StringArray::from(vec!["inspection;result=passed"; 3]))),
+        ("occurred_on", Arc::new(Date32Array::from(vec![9, 8, 10]))),
+        ("known_from", Arc::new(TimestampMicrosecondArray::from(vec![1; 3]))),
+        ("fact", Arc::new(UInt64Array::from(vec![1, 2, 3]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("written");
+    let bytes = writer.into_inner().expect("closed");
+    made.shards[0].rows = 3;
+    made.shards[0].bytes = bytes.len() as u64;
+    made.shards[0].sha256 = hengxin_batch::digest::sha256(&bytes);
+    std::fs::write(made.path(0), bytes).expect("written");
+    made.manifest();
+    made.faults(&[
+        "shards/000000.parquet, row 2, column `occurred_on`: found 1970-01-09 0000000000000002 after 1970-01-10",
+        "shards/000000.parquet, row 3, column `subject`: found `91335101MAY00001",
+        "as its first subject, expected `91335101MAY00001",
+        "as its last subject, expected `91335101MAY00002",
+    ]);
+}

@@ -1,6 +1,6 @@
 //! Files other programs wrote: read, or refused with what is wrong with them.
 //!
-//! What pyarrow and DuckDB write is tested when `HENGXIN_PYTHON` names a Python that has both; otherwise that is skipped,
+//! What pyarrow and `DuckDB` write is tested when `HENGXIN_PYTHON` names a Python that has both; otherwise that is skipped,
 //! aloud.
 
 use std::path::{Path, PathBuf};

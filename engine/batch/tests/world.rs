@@ -36,7 +36,7 @@ fn view(folder: &Path, known_at: Moment) -> BTreeMap<String, String> {
         let mut book = ClassBook::new(vocabulary());
         let file = dataset.shard(shard).expect("a shard");
         let none = Deliveries::default();
-        file.subjects(&mut book, &none, Wanted::ALL, known_at, &mut |book, subject| {
+        file.subjects(&mut book, &none, Wanted::ALL, None, known_at, &mut |book, subject| {
             let facts = subject.file.facts;
             let classes: Vec<_> = facts.class.iter().map(|c| book.classes().class(*c)).collect();
             let said = format!("{classes:?} {facts:?} {:?}", subject.file.registrations);
@@ -88,6 +88,7 @@ fn every_code_and_every_value_of_its_attributes_occurs() {
             &mut book,
             &Deliveries::default(),
             Wanted::ALL,
+            None,
             end_of("2026-10-31"),
             &mut |_, subject| {
                 few += usize::from(subject.rows <= 12);

@@ -159,8 +159,8 @@ fn read<'i>(
     sorted: &mut Sorted,
 ) -> Result<(Vec<Run>, impl Iterator<Item = Item> + Send + use<'i>)> {
     let total: u64 = files.iter().map(ShardFile::rows).sum();
-    // One piece is filled while another is sorted and written.
-    let piece = options.memory / 2;
+    // One piece is filled while another is sorted and written, and what grows may hold twice what is in it.
+    let piece = options.memory / 4;
     let (send, receive) = sync_channel::<Vec<Item>>(0);
     std::thread::scope(|scope| {
         let spilling = scope.spawn(move || -> Result<Vec<Run>> {
