@@ -364,8 +364,11 @@ fn decoded<T: Copy>(
 ) -> std::result::Result<Vec<Option<T>>, String> {
     let coded = column.as_dictionary::<Int32Type>();
     let texts: &StringArray = coded.values().as_string::<i32>();
-    let values: Vec<Option<T>> =
-        texts.iter().map(|t| t.map(&read).transpose()).collect::<std::result::Result<_, _>>()?;
-    let key = |row: usize| usize::try_from(coded.keys().value(row)).unwrap_or(0);
-    Ok((0..column.len()).map(|row| if coded.is_null(row) { None } else { values[key(row)] }).collect())
+    // A dictionary may hold entries no row uses; what they say is nobody's business.
+    let values: Vec<Option<std::result::Result<T, String>>> = texts.iter().map(|t| t.map(&read)).collect();
+    let value = |row: usize| {
+        let key = usize::try_from(coded.keys().value(row)).unwrap_or(0);
+        if coded.is_null(row) { Ok(None) } else { values[key].clone().transpose() }
+    };
+    (0..column.len()).map(value).collect()
 }

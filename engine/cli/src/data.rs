@@ -50,6 +50,11 @@ impl Place {
         self.path().exists()
     }
 
+    /// Where the results of runs lie.
+    pub fn runs(&self) -> String {
+        self.data.join("runs").display().to_string()
+    }
+
     fn path(&self) -> PathBuf {
         self.data.join("ledger.sqlite")
     }

@@ -31,11 +31,23 @@ pub fn export(place: &Place, out: &Path, known_at: Option<Moment>, json: bool) -
     let ledger = place.open(&catalogue)?;
     let snapshot = ledger.snapshot(known_at).map_err(data::store)?;
     let into: hengxin_batch::place::Place = out.into();
-    let _lock = into.lock().map_err(failure)?;
-    Manifest::none_yet(&into).map_err(failure)?;
     let progress = Progress::none();
     progress.endless("exporting".to_owned());
-    let shards = shards(&snapshot, vocabulary, &into)?;
+    let manifest = write(&snapshot, vocabulary, &into)?;
+    drop(progress);
+    told(&manifest, &into, begun.elapsed(), json);
+    Ok(())
+}
+
+/// Writes everything known in `snapshot` as a dataset.
+pub fn write(
+    snapshot: &Snapshot,
+    vocabulary: &Vocabulary,
+    into: &hengxin_batch::place::Place,
+) -> Result<Manifest, Failure> {
+    let _lock = into.lock().map_err(failure)?;
+    Manifest::none_yet(into).map_err(failure)?;
+    let shards = shards(snapshot, vocabulary, into)?;
     let deliveries = snapshot.delivery_history().map_err(data::store)?;
     let deliveries = deliveries.into_iter().map(|(delivery, recorded_at)| Delivered {
         register: vocabulary.register(delivery.register).id.clone(),
@@ -45,10 +57,8 @@ pub fn export(place: &Place, out: &Path, known_at: Option<Moment>, json: bool) -
     });
     let origin = format!("ledger, known at {}", hengxin_batch::moment::to_text(snapshot.known_at()));
     let manifest = Manifest::new(vocabulary, origin, snapshot.known_at(), deliveries.collect(), shards);
-    manifest.write(&into).map_err(failure)?;
-    drop(progress);
-    told(&manifest, &into, begun.elapsed(), json);
-    Ok(())
+    manifest.write(into).map_err(failure)?;
+    Ok(manifest)
 }
 
 fn shards(

@@ -31,6 +31,15 @@ impl Failure {
         }
     }
 
+    /// What went wrong, in one line.
+    pub fn text(&self) -> String {
+        match self {
+            Failure::Input(message) => message.clone(),
+            Failure::Shown => "bad input".to_owned(),
+            Failure::System(problem) => format!("{problem:#}"),
+        }
+    }
+
     /// 2 for bad input, 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {

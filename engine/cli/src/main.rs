@@ -14,6 +14,7 @@ mod failure;
 mod ingest;
 mod intake;
 mod output;
+mod population;
 mod progress;
 mod quarantine;
 mod question;
@@ -49,6 +50,8 @@ Examples:
   hengxin standards list                  the editions that ship with this binary
   hengxin standards check my-standards/   all faults of a folder of standards, at once
   hengxin generate --out district         a synthetic district in the official templates
+  hengxin rescore --dataset world --field food-production --out run    everyone in a dataset
+  hengxin compare run run2 --html moved.html                           who moved, and why
 
 Exit codes: 0 done, 1 failed, 2 bad input."
 )]

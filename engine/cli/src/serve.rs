@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hengxin_service::{Config, Engine, EngineOptions, Tls, bind};
+use hengxin_service::{Config, Engine, EngineOptions, RunSetup, Tls, bind};
 use tracing_subscriber::EnvFilter;
 
 use crate::data::Place;
 use crate::failure::Failure;
+use crate::population::Population;
 use crate::question::problem;
 
 /// Serve gRPC over the ledger of a data folder.
@@ -83,8 +84,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     log(arguments.log_json);
     let catalogue = Arc::new(arguments.place.catalogue()?);
     let ledger = arguments.place.create(&catalogue)?;
+    let runner = Arc::new(Population::new(Arc::clone(&catalogue), ledger.clone()));
     let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
     let config = Config {
+        runs: Some(RunSetup::new(runner, arguments.place.runs())),
         address,
         tls,
         reflection: !arguments.no_reflection,

@@ -41,10 +41,24 @@ struct Rows {
     industry: Vec<Option<IndustryCode>>,
 }
 
-/// Copies `from[range]` to the end of `to`, column by column; an empty column stays empty.
+/// "No class of the vocabulary."
+const NO_CLASS: ClassId = ClassId::MAX;
+
+/// Copies `from[range]` to the end of `to`, column by column. An empty column is one of absent values: it stays empty
+/// unless the other side has any.
 macro_rules! append_columns {
-    ($to:expr, $from:expr, $range:expr, $($column:ident),+) => {
-        $( if !$from.$column.is_empty() { $to.$column.extend_from_slice(&$from.$column[$range]); } )+
+    ($to:expr, $from:expr, $range:expr, $(($column:ident, $absent:expr)),+ $(,)?) => {
+        let (before, after) = ($to.class.len(), $to.class.len() + $range.len());
+        $(
+            if $from.$column.is_empty() {
+                if !$to.$column.is_empty() {
+                    $to.$column.resize(after, $absent);
+                }
+            } else {
+                $to.$column.resize(before, $absent);
+                $to.$column.extend_from_slice(&$from.$column[$range]);
+            }
+        )+
     };
 }
 
@@ -53,6 +67,28 @@ macro_rules! clear_columns {
 }
 
 impl Rows {
+    fn append(&mut self, from: &Rows, range: Range<usize>) {
+        append_columns!(
+            self,
+            from,
+            range.clone(),
+            (occurred_on, Date::FOREVER),
+            (ends_on, Date::FOREVER),
+            (publicity_until, Date::FOREVER),
+            (repaired_on, Date::FOREVER),
+            (number, NO_NUMBER),
+            (known_from, i64::MAX),
+            (known_until, i64::MAX),
+            (reference, None),
+            (objections, None),
+            (established_on, Date::FOREVER),
+            (region, None),
+            (industry, None),
+            // The length of the others is taken from it: it is the last to grow.
+            (class, 0),
+        );
+    }
+
     fn clear(&mut self) {
         clear_columns!(
             self,
@@ -162,24 +198,7 @@ impl<'s> Cut<'s> {
         }
         // The next batch may go on with the last subject of this one.
         if goes_on || end == n {
-            append_columns!(
-                self.carry,
-                self.batch,
-                start..end,
-                class,
-                occurred_on,
-                ends_on,
-                publicity_until,
-                repaired_on,
-                number,
-                known_from,
-                known_until,
-                reference,
-                objections,
-                established_on,
-                region,
-                industry
-            );
+            self.carry.append(&self.batch, start..end);
             self.carried = Some(subject);
             return Ok(());
         }
@@ -260,15 +279,16 @@ impl<'s> Cut<'s> {
                 let mut ids = Vec::with_capacity(texts.len());
                 for text in texts {
                     // An entry no row uses is no fault: only what a row says is.
-                    ids.push(book.id(text.unwrap_or_default()).map_err(|found| {
-                        let row = (0..batch.num_rows()).find(|row| class.text(*row) == text).unwrap_or(0);
-                        shard.row_error(first + row as u64, "class", found, "a class of the vocabulary")
-                    })?);
+                    ids.push(book.id(text.unwrap_or_default()).unwrap_or(NO_CLASS));
                 }
                 &self.classes.insert((Arc::clone(class.values), ids)).1
             }
         };
         rows.class.extend(class.keys.values().iter().map(|k| known[usize::try_from(*k).unwrap_or(0)]));
+        if let Some(row) = rows.class.iter().position(|id| *id == NO_CLASS) {
+            let found = book.id(class.text(row).unwrap_or_default()).err().unwrap_or_default();
+            return Err(shard.row_error(first + row as u64, "class", found, "a class of the vocabulary"));
+        }
         columns::dates(required("occurred_on")?, Date::FOREVER, &mut rows.occurred_on)
             .map_err(refuse("occurred_on", "a day"))?;
         for (name, out) in [
@@ -368,23 +388,7 @@ impl Scratch {
             let mut kept = std::mem::take(&mut self.kept);
             kept.clear();
             for i in range.filter(|i| !dead(*i)) {
-                append_columns!(
-                    kept,
-                    rows,
-                    i..=i,
-                    class,
-                    occurred_on,
-                    ends_on,
-                    publicity_until,
-                    repaired_on,
-                    number,
-                    known_from,
-                    reference,
-                    objections,
-                    established_on,
-                    region,
-                    industry
-                );
+                kept.append(rows, i..i + 1);
             }
             let n = kept.class.len();
             let done = self.view(whose, &kept, 0..n, row, total, book, work);
