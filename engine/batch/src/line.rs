@@ -185,7 +185,7 @@ impl Layout {
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from_iter_values(lines.iter().map(|l| l.subject.as_str()))),
             coded(lines.iter().map(|l| l.region), |r| format!("{:06}", r.digits())),
-            coded(lines.iter().map(|l| l.industry), |i| i.to_string()),
+            coded(lines.iter().map(|l| l.industry), ToString::to_string),
             coded(lines.iter().map(|l| l.size), |s| {
                 self.sizes.get(usize::from(*s)).cloned().unwrap_or_default()
             }),
@@ -245,7 +245,7 @@ impl Layout {
             decoded(column("industry")?, |t| t.parse::<IndustryCode>().map_err(|e| e.to_string()))?;
         let size_of = |t: &str| self.sizes.iter().position(|s| s == t).and_then(|i| u16::try_from(i).ok());
         let sizes = decoded(column("size")?, |t| size_of(t).ok_or_else(|| format!("size `{t}`")))?;
-        let date = |name: &str| column(name).map(|c| c.as_primitive::<Date32Type>());
+        let date = |name: &str| column(name).map(arrow_array::cast::AsArray::as_primitive::<Date32Type>);
         let (established, horizon, facts_horizon) =
             (date("established_on")?, date("horizon")?, date("facts_horizon")?);
         let digests = column("digest")?.as_primitive::<UInt64Type>();

@@ -166,8 +166,7 @@ pub fn rescore(
         for _ in 0..threads.min(shards.len()).max(1) {
             scope.spawn(|| {
                 let mut worker = Worker::new(&work);
-                loop {
-                    let Some(place) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                while let Some(place) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let stop = options.cancelled.load(Ordering::Relaxed);
                     let result =
                         if stop { Err(Error::Cancelled) } else { worker.shard(&shards[*place], options) };
@@ -240,7 +239,7 @@ fn publish(
     }
     let mut counts = Counts::default();
     let mut report = Report { run: work.id.to_owned(), threads, ..Report::default() };
-    options.incremental.then_some("incremental").unwrap_or("full").clone_into(&mut report.mode);
+    report.mode = String::from(if options.incremental { "incremental" } else { "full" });
     for one in &done {
         counts.merge(&one.counts);
         if one.resumed {
@@ -353,8 +352,7 @@ impl<'a> Worker<'a> {
             _ => self.all_lines(shard, options)?,
         };
         check_range(self.work.dataset, shard, &lines)?;
-        let mut counts = Counts::default();
-        lines.iter().for_each(|line| counts.add(self.work.job, line));
+        let counts = Counts::of(self.work.job, &lines);
         let bytes = encode(self.work.layout, &lines, &counts, &file)?;
         let sha256 = sha256(&bytes);
         self.work.out.write(&file, bytes)?;

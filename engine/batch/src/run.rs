@@ -134,32 +134,40 @@ pub struct RunShard {
 }
 
 impl Counts {
-    /// Adds one line.
-    pub fn add(&mut self, job: &Job, line: &Line) {
-        fn one(of: &mut BTreeMap<String, BTreeMap<String, u64>>, key: &str, value: &str) {
-            if let Some(n) = of.get_mut(key).and_then(|of| of.get_mut(value)) {
-                *n += 1;
-            } else {
-                *of.entry(key.to_owned()).or_default().entry(value.to_owned()).or_default() += 1;
-            }
-        }
-        for (standard, result) in job.standards.iter().zip(&line.results) {
+    /// The counts of a shard.
+    pub fn of(job: &Job, lines: &[Line]) -> Counts {
+        let mut counts = Counts::default();
+        for (i, standard) in job.standards.iter().enumerate() {
             let standard = &standard.plan.standard;
-            one(&mut self.outcomes, &standard.id, result.kind.name());
-            if result.kind != Kind::NotEligible {
-                let grade = result.grade.map_or("none", |g| standard.grades.id(g));
-                one(&mut self.grades, &standard.id, grade);
+            let (mut kinds, mut grades) =
+                ([0u64; Kind::ALL.len()], vec![0u64; standard.grades.all.len() + 1]);
+            for result in lines.iter().map(|line| &line.results[i]) {
+                kinds[result.kind as usize] += 1;
+                if result.kind != Kind::NotEligible {
+                    // Without a grade counts after the last one.
+                    grades[result.grade.map_or(standard.grades.all.len(), usize::from)] += 1;
+                }
             }
+            let names = Kind::ALL.iter().map(|kind| kind.name());
+            counts.outcomes.insert(standard.id.clone(), named(names, &kinds));
+            let names = standard.grades.all.iter().map(|grade| grade.id.as_str()).chain(["none"]);
+            counts.grades.insert(standard.id.clone(), named(names, &grades));
         }
-        for (policy, (tier, before)) in job.policies.iter().zip(&line.tiers) {
+        for (i, policy) in job.policies.iter().enumerate() {
+            // Tiers count from 1; 0 stands for none.
+            let mut tiers = [0u64; 256];
+            let mut moved = 0;
+            for (tier, before) in lines.iter().map(|line| &line.tiers[i]) {
+                tiers[usize::from(tier.unwrap_or(0))] += 1;
+                moved += u64::from(tier != before);
+            }
+            let names: Vec<String> =
+                (0..256).map(|n| if n == 0 { "none".to_owned() } else { n.to_string() }).collect();
             let field = &policy.policy.field;
-            match tier {
-                Some(tier) => one(&mut self.tiers, field, &tier.to_string()),
-                None => one(&mut self.tiers, field, "none"),
-            }
-            let moved = self.moved.entry(field.clone()).or_default();
-            *moved += u64::from(tier != before);
+            counts.tiers.insert(field.clone(), named(names.iter().map(String::as_str), &tiers));
+            counts.moved.insert(field.clone(), moved);
         }
+        counts
     }
 
     /// Adds the counts of another shard.
@@ -171,13 +179,20 @@ impl Counts {
         ] {
             for (key, values) in theirs {
                 let of = mine.entry(key.clone()).or_default();
-                values.iter().for_each(|(value, n)| *of.entry(value.clone()).or_default() += n);
+                for (value, n) in values {
+                    *of.entry(value.clone()).or_default() += n;
+                }
             }
         }
         for (field, n) in &other.moved {
             *self.moved.entry(field.clone()).or_default() += n;
         }
     }
+}
+
+/// Counts that are not zero, by name.
+fn named<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> BTreeMap<String, u64> {
+    names.zip(counts).filter(|(_, n)| **n > 0).map(|(name, n)| (name.to_owned(), *n)).collect()
 }
 
 /// The id of a run: everything that decides its results.

@@ -207,7 +207,9 @@ fn encode(rows: &[Row], schema: &SchemaRef, class_texts: &[String]) -> RecordBat
     };
     let text = |of: fn(&Row) -> Option<&str>| -> ArrayRef {
         let mut builder = StringBuilder::with_capacity(rows.len(), 0);
-        rows.iter().for_each(|row| builder.append_option(of(row)));
+        for row in rows {
+            builder.append_option(of(row));
+        }
         Arc::new(builder.finish())
     };
     let moment = |of: fn(&Row) -> Moment| -> ArrayRef {

@@ -34,7 +34,7 @@ struct Rows {
     known_from: Vec<i64>,
     known_until: Vec<i64>,
     /// Empty unless some row has one.
-    reference: Vec<Option<Box<str>>>,
+    reference: Vec<u64>,
     objections: Vec<Option<Box<str>>>,
     established_on: Vec<Date>,
     region: Vec<Option<RegionCode>>,
@@ -79,7 +79,7 @@ impl Rows {
             (number, NO_NUMBER),
             (known_from, i64::MAX),
             (known_until, i64::MAX),
-            (reference, None),
+            (reference, 0),
             (objections, None),
             (established_on, Date::FOREVER),
             (region, None),
@@ -312,7 +312,8 @@ impl<'s> Cut<'s> {
                 .map_err(refuse("known_until", "a moment"))?;
         }
         if let Some(column) = present("reference") {
-            rows.reference.extend(column.as_string::<i32>().iter().map(|t| t.map(Box::from)));
+            let print = |text: Option<&str>| text.map_or(0, |text| fingerprint(text).max(1));
+            rows.reference.extend(column.as_string::<i32>().iter().map(print));
         }
         if let Some(column) = present("objections") {
             let coded = Coded::of(column);
@@ -387,9 +388,12 @@ impl Scratch {
         if range.clone().any(dead) {
             let mut kept = std::mem::take(&mut self.kept);
             kept.clear();
-            for i in range.filter(|i| !dead(*i)) {
-                kept.append(rows, i..i + 1);
+            let mut start = range.start;
+            for i in range.clone().filter(|i| dead(*i)) {
+                kept.append(rows, start..i);
+                start = i + 1;
             }
+            kept.append(rows, start..range.end);
             let n = kept.class.len();
             let done = self.view(whose, &kept, 0..n, row, total, book, work);
             self.kept = kept;
@@ -440,9 +444,6 @@ impl Scratch {
             number_references(&rows.reference[range.clone()], &mut self.reference, &mut self.references);
             &self.reference
         };
-        fn or_constant<'a, T>(column: &'a [T], constant: &'a [T], range: &Range<usize>) -> &'a [T] {
-            if column.is_empty() { &constant[..range.len()] } else { &column[range.clone()] }
-        }
         let facts = Facts {
             id: &self.ids[..n],
             class: &rows.class[range.clone()],
@@ -462,6 +463,11 @@ impl Scratch {
         };
         work(book, &SubjectFile { file, references: &self.references, rows: total })
     }
+}
+
+/// A part of a column; of one that is empty, as much of absent values.
+fn or_constant<'a, T>(column: &'a [T], constant: &'a [T], range: &Range<usize>) -> &'a [T] {
+    if column.is_empty() { &constant[..range.len()] } else { &column[range.clone()] }
 }
 
 fn registration(rows: &Rows, i: usize, book: &ClassBook) -> Registration {
@@ -495,19 +501,34 @@ fn read_objections(text: &str, fact: u32, out: &mut Vec<Objection>) -> Option<()
     Some(())
 }
 
-/// Numbers the references of one file from 1 in the order they are met.
-fn number_references(texts: &[Option<Box<str>>], ids: &mut Vec<u32>, prints: &mut Vec<u64>) {
+/// References of a file up to which each is compared with each.
+const FEW: usize = 48;
+
+/// Numbers the references of one file from 1 in the order they are met. Only equality matters to the kernel; two texts
+/// count as one when their 64-bit fingerprints do, by chance once in 10¹⁹ pairs.
+fn number_references(prints: &[u64], ids: &mut Vec<u32>, known: &mut Vec<u64>) {
     ids.clear();
-    prints.clear();
-    let mut known: HashMap<&str, u32> = HashMap::new();
-    for text in texts {
-        let Some(text) = text else {
+    known.clear();
+    let mut index: HashMap<u64, u32> = HashMap::new();
+    for print in prints {
+        if *print == 0 {
             ids.push(NO_REFERENCE);
             continue;
-        };
+        }
         let next = u32::try_from(known.len()).unwrap_or(u32::MAX - 1) + 1;
-        let id = *known.entry(text).or_insert_with(|| {
-            prints.push(fingerprint(text));
+        let found = if known.len() < FEW {
+            known.iter().position(|k| k == print).and_then(|i| u32::try_from(i + 1).ok())
+        } else {
+            if index.is_empty() {
+                index.extend(known.iter().zip(1..).map(|(k, i)| (*k, i)));
+            }
+            index.get(print).copied()
+        };
+        let id = found.unwrap_or_else(|| {
+            known.push(*print);
+            if !index.is_empty() {
+                index.insert(*print, next);
+            }
             next
         });
         ids.push(id);

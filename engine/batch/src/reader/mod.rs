@@ -30,6 +30,7 @@ const BATCH: usize = 32_768;
 
 /// Which columns a reader of a shard wants besides subject, class and day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of columns, each wanted or not")]
 pub struct Wanted {
     /// Last days in force.
     pub ends_on: bool,
