@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use hengxin_batch::compare::{
-    Comparison, FieldSide, Frame, Limit, Limits, MoverSink, MoversFile, Named, RegionDepth, RunManifest,
-    RunRows, RunSide, StandardSide, Tally, html,
+    Comparison, Explainer, FieldSide, Frame, Limit, Limits, MoverSink, MoversFile, Named, RegionDepth,
+    RunManifest, RunRows, RunSide, StandardSide, Tally, html,
 };
 use hengxin_batch::place::Place;
 use hengxin_core::vocabulary::Field;
@@ -13,6 +13,7 @@ use hengxin_standard::Catalogue;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::reasons::Reasons;
 
 /// Compare two runs: who moved, because of which clause, and what it costs the inspectors.
 #[derive(clap::Args)]
@@ -74,7 +75,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut file = arguments.movers_out.as_deref().map(MoversFile::create).transpose().map_err(refused)?;
     let sink = file.as_mut().map(|file| file as &mut dyn MoverSink);
     let (mut before, mut after) = (first.rows()?, second.rows()?);
-    tally.add_all(&mut before, &mut after, None, sink).map_err(refused)?;
+    let mut reasons = match Reasons::new(&catalogue, &first.side, &second.side) {
+        Ok(reasons) => Some(reasons),
+        Err(problem) => {
+            eprintln!("hengxin: moves are laid to what the results alone show: {problem}");
+            None
+        }
+    };
+    let explainer = reasons.as_mut().map(|reasons| reasons as &mut dyn Explainer);
+    tally.add_all(&mut before, &mut after, explainer, sink).map_err(refused)?;
     file.map_or(Ok(()), MoversFile::finish).map_err(refused)?;
 
     let limits = Limits {

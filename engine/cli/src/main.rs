@@ -18,6 +18,7 @@ mod population;
 mod progress;
 mod quarantine;
 mod question;
+mod reasons;
 mod rescore;
 mod runs;
 mod schedules;
