@@ -1,0 +1,145 @@
+//! A population from outside: the README's way from a world to a comparison, a run killed at random and resumed, and a
+//! run over an exported ledger against the answers the ledger gives one by one.
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::Field;
+
+const FIELD: &str = "food-production";
+const DAY: &str = "2026-10-31";
+
+fn hengxin(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hengxin"));
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+#[track_caller]
+fn done(folder: &Path, arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = hengxin(folder, arguments).output().unwrap();
+    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+#[track_caller]
+fn refused(folder: &Path, arguments: &[&str], said: &str) {
+    let output = hengxin(folder, arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains(said), "{text}");
+}
+
+fn world(folder: &Path, day: &str, out: &str) {
+    let all = ["--as", "dataset", "--enterprises", "40000", "--seed", "7", "--through", day, "--out", out];
+    done(folder, &[&["generate"], &all[..]].concat());
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let results = std::fs::read_dir(folder.join("results")).unwrap();
+    let mut all: BTreeMap<String, Vec<u8>> = results
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "parquet"))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into(), std::fs::read(&path).unwrap()))
+        .collect();
+    all.insert("run.json".to_owned(), std::fs::read(folder.join("run.json")).unwrap());
+    all
+}
+
+#[test]
+fn a_day_passes_and_who_moved_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    world(at, DAY, "w");
+    world(at, "2026-11-01", "w2");
+    let base = ["rescore", "--field", FIELD];
+    let rescore = |rest: &[&str]| done(at, &[&base[..], rest].concat());
+    rescore(&["--dataset", "w", "--as-of", DAY, "--out", "r"]);
+    let due = ["--dataset", "w2", "--as-of", "2026-11-01", "--since", "r"];
+    let told = rescore(&[&due[..], &["--out", "r2"]].concat());
+    assert!(told.contains("incremental run") && told.contains("carried"), "{told}");
+    rescore(&[&due[..], &["--full", "--out", "r3"]].concat());
+    assert!(files(&at.join("r2")) == files(&at.join("r3")), "incremental is full");
+    let told = done(at, &["compare", "r", "r2", "--html", "moved.html"]);
+    assert!(told.contains("indicator food-producers/"), "a clause is named: {told}");
+    assert!(std::fs::read_to_string(at.join("moved.html")).unwrap().contains("</html>"));
+    // The clock set back, a folder in use, a field that cannot be answered shard by shard.
+    let back = ["--dataset", "w", "--as-of", "2026-10-30", "--since", "r2", "--out", "r4"];
+    refused(at, &[&base[..], &back[..]].concat(), "as of 2026-11-01, expected 2026-10-30 or earlier");
+    let taken = ["--dataset", "w", "--as-of", "2026-10-30", "--out", "r"];
+    refused(at, &[&base[..], &taken[..]].concat(), "a folder of its own for every run");
+    let tax = ["rescore", "--field", "tax", "--dataset", "w", "--as-of", DAY, "--out", "r5"];
+    refused(at, &tax, "`tax-credit` looks at related subjects");
+    // A shard that is not its manifest's leaves nothing behind.
+    let shard = at.join("w/shards/000001.parquet");
+    let mut bytes = std::fs::read(&shard).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&shard, bytes).unwrap();
+    let spoilt = ["--dataset", "w", "--as-of", DAY, "--verify", "--out", "r6"];
+    refused(at, &[&base[..], &spoilt[..]].concat(), "as its manifest says");
+    assert!(!at.join("r6/run.json").exists());
+}
+
+#[test]
+fn a_killed_run_goes_on_and_gives_the_same_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    world(at, DAY, "w");
+    let run =
+        |out| ["rescore", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--threads", "1", "--out", out];
+    done(at, &run("whole"));
+    for millis in [20u64, 60, 150, 300, 600, 900] {
+        let mut child =
+            hengxin(at, &run("killed")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(millis));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    done(at, &run("killed"));
+    assert!(files(&at.join("whole")) == files(&at.join("killed")));
+}
+
+#[test]
+fn a_run_over_the_exported_ledger_says_what_the_ledger_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    done(at, &["generate", "--enterprises", "400", "--seed", "3", "--out", "sheets"]);
+    let sheets: Vec<String> = std::fs::read_dir(at.join("sheets"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".csv"))
+        .collect();
+    let sheets: Vec<&str> = sheets.iter().map(String::as_str).collect();
+    done(at, &[&["ingest", "--data", "d"], &sheets[..]].concat());
+    done(at, &["dataset", "export", "--data", "d", "--out", "w"]);
+    done(at, &["rescore", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--out", "r"]);
+    let mut asked = 0;
+    for path in std::fs::read_dir(at.join("r/results")).unwrap() {
+        let reader = SerializedFileReader::new(std::fs::File::open(path.unwrap().path()).unwrap()).unwrap();
+        for row in reader.get_row_iter(None).unwrap().step_by(13) {
+            let row = row.unwrap();
+            let column = |name: &str| row.get_column_iter().find(|(n, _)| *n == name).unwrap().1.clone();
+            let (Field::Str(subject), Field::Group(tier)) =
+                (column("subject"), column(&format!("field:{FIELD}")))
+            else {
+                panic!("other types");
+            };
+            let mine = tier.get_column_iter().find(|(n, _)| *n == "tier").unwrap().1.clone();
+            let told =
+                done(at, &["tier", &subject, "--field", FIELD, "--as-of", DAY, "--data", "d", "--json"]);
+            let theirs: serde_json::Value = serde_json::from_str(&told).unwrap();
+            match mine {
+                Field::UByte(tier) => assert_eq!(theirs["tier"], u64::from(tier), "{subject}"),
+                Field::Null => assert!(theirs["tier"].is_null(), "{subject}"),
+                other => panic!("a tier of {other}"),
+            }
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "{asked}");
+}
