@@ -111,8 +111,9 @@ fn a_run_over_the_exported_ledger_says_what_the_ledger_says() {
     done(at, &["generate", "--enterprises", "400", "--seed", "3", "--out", "sheets"]);
     let sheets: Vec<String> = std::fs::read_dir(at.join("sheets"))
         .unwrap()
-        .map(|entry| entry.unwrap().path().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".csv"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "csv"))
+        .map(|path| path.to_string_lossy().into_owned())
         .collect();
     let sheets: Vec<&str> = sheets.iter().map(String::as_str).collect();
     done(at, &[&["ingest", "--data", "d"], &sheets[..]].concat());
