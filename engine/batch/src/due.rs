@@ -131,7 +131,8 @@ impl<'p> Since<'p> {
 
     /// The previous run's lines over a range of subjects.
     pub fn lines(&self, first: &str, last: &str) -> Before<'_> {
-        Before { lines: lines_of(self.previous, &self.layout, first, last), waiting: None }
+        let lines = lines_of(self.previous, &self.layout, first, last);
+        Before { lines, waiting: None, first: first.to_owned() }
     }
 
     /// Who of a shard is due.
@@ -180,13 +181,15 @@ impl<'p> Since<'p> {
 pub struct Before<'r> {
     lines: Lines<'r>,
     waiting: Option<Line>,
+    /// Lines before this subject belong to other shards.
+    first: String,
 }
 
 impl Before<'_> {
     /// The line of a subject; `None` when the previous run does not have it.
     ///
     /// # Errors
-    /// A shard of the previous run that cannot be read.
+    /// A shard of the previous run that cannot be read; a subject of it that is gone from the dataset.
     pub fn find(&mut self, subject: Uscc) -> Result<Option<Line>> {
         loop {
             let line = match self.waiting.take() {
@@ -202,6 +205,12 @@ impl Before<'_> {
             if line.subject > subject {
                 self.waiting = Some(line);
                 return Ok(None);
+            }
+            if line.subject.as_str() >= self.first.as_str() {
+                return Err(Error::Refused(format!(
+                    "found no facts of {}, whom the previous run has; expected the dataset of that run, grown further",
+                    line.subject
+                )));
             }
         }
     }
