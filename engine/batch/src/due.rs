@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::line::{Layout, Line};
 use crate::manifest::{Manifest, Shard};
-use crate::rescore::{Previous, Work, lines_of, moment_text};
+use crate::moment;
+use crate::rescore::{Previous, Work};
 use crate::run::Lines;
 
 /// How many subjects of a shard were due, and why. Each counts once, under the first reason that holds.
@@ -95,7 +96,7 @@ impl<'p> Since<'p> {
             return refused("as of", run.as_of.to_string(), format!("{} or earlier", job.as_of));
         }
         if run.known_at > job.known_at {
-            let (found, expected) = (moment_text(run.known_at), moment_text(job.known_at));
+            let (found, expected) = (moment::to_text(run.known_at), moment::to_text(job.known_at));
             return refused("facts known at", found, format!("{expected} or earlier"));
         }
         let names: (Vec<&str>, Vec<&str>) = (
@@ -131,7 +132,8 @@ impl<'p> Since<'p> {
 
     /// The previous run's lines over a range of subjects.
     pub fn lines(&self, first: &str, last: &str) -> Before<'_> {
-        let lines = lines_of(self.previous, &self.layout, first, last);
+        let Previous { place, run } = self.previous;
+        let lines = Lines::between(place, run, Arc::clone(&self.layout), first, last);
         Before { lines, waiting: None, first: first.to_owned() }
     }
 

@@ -1,6 +1,5 @@
 //! What a run computes: standards and policies resolved on one date, and the moment facts are known at.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hengxin_core::date::{Date, Moment};
@@ -161,10 +160,5 @@ impl Job {
                 Some(_) | None => Origin::Own,
             })
             .collect()
-    }
-
-    /// Titles by standard id, for messages and manifests.
-    pub fn titles(&self) -> BTreeMap<&str, &str> {
-        self.standards.iter().map(|s| (s.plan.standard.id.as_str(), s.plan.standard.title.as_str())).collect()
     }
 }

@@ -28,10 +28,9 @@ use crate::evaluator::Evaluator;
 use crate::job::Job;
 use crate::line::{Layout, Line};
 use crate::manifest::Shard;
-use crate::moment;
 use crate::place::Place;
 use crate::reader::{ClassBook, Wanted};
-use crate::run::{self, Counts, Lines, Run, RunShard, RunSource};
+use crate::run::{self, Counts, Run, RunShard, RunSource};
 
 /// Where the counts of a shard stand in its file, so that a resumed run need not read its lines.
 const COUNTS_KEY: &str = "hengxin.counts";
@@ -493,19 +492,4 @@ fn encode(layout: &Layout, lines: &[Line], counts: &Counts, file: &str) -> Resul
         writer.into_inner()
     })();
     encoded.map_err(|e| Error::parquet(file, e))
-}
-
-/// The lines of a finished run over a range of subjects; see [`Lines`].
-pub(crate) fn lines_of<'r>(
-    previous: &'r Previous,
-    layout: &Arc<Layout>,
-    first: &str,
-    last: &str,
-) -> Lines<'r> {
-    Lines::between(&previous.place, &previous.run, Arc::clone(layout), first, last)
-}
-
-/// The moment as text, for messages.
-pub(crate) fn moment_text(moment: hengxin_core::date::Moment) -> String {
-    moment::to_text(moment)
 }

@@ -16,6 +16,7 @@ use hengxin_store::{ChangePosition, Clock, Ledger, RunBook, Snapshot, SystemCloc
 use crate::outline::{Outline, PolicyOutline, Reach};
 use crate::page::Tokens;
 use crate::problem::{Answer, Problem};
+use crate::use_case::job::next_change;
 use crate::use_case::tier::Decision;
 
 /// Standards and policies resolved on dates, kept at most. Past that all are resolved anew: a service is asked about
@@ -402,15 +403,6 @@ impl Engine {
         }
     }
 
-    /// First date after `as_of` on which another edition of the policy or of its standards begins.
-    fn next_change(&self, policy: &TierPolicy, as_of: Date) -> Option<Date> {
-        let policies = self.catalogue.policies().map(|p| &p.policy).filter(|p| p.field == policy.field);
-        let own = policies.map(|p| p.effective.0);
-        let standards = self.catalogue.standards().map(|e| &e.standard);
-        let read = standards.filter(|s| s.id == policy.public || Some(&s.id) == policy.industry.as_ref());
-        own.chain(read.map(|s| s.effective.0)).filter(|first| *first > as_of).min()
-    }
-
     /// The tier policy of a field, resolved on a date.
     ///
     /// # Errors
@@ -445,7 +437,7 @@ impl Engine {
             as_of,
             public: standard(&policy.public)?,
             industry: policy.industry.as_deref().map(standard).transpose()?.flatten(),
-            changes: self.next_change(&policy, as_of),
+            changes: next_change(&self.catalogue, &policy, as_of),
             decided: (0..SHARDS).map(|_| Mutex::default()).collect(),
             shard_max: AtomicUsize::new((share / SHARDS).max(1)),
             policy,
