@@ -92,11 +92,21 @@ fn fill<T: ArrowPrimitiveType, O: Copy>(
     convert: impl Fn(T::Native) -> O,
 ) {
     out.clear();
+    let values = array.values();
     match array.nulls().filter(|n| n.null_count() > 0) {
-        None => out.extend(array.values().iter().map(|v| convert(*v))),
+        None => out.extend(values.iter().map(|v| convert(*v))),
+        // What few rows have, or lack, is written alone: the others are one copy.
+        Some(nulls) if 2 * nulls.null_count() > array.len() => {
+            out.resize(array.len(), absent);
+            for row in nulls.valid_indices() {
+                out[row] = convert(values[row]);
+            }
+        }
         Some(nulls) => {
-            let values = array.values().iter().zip(nulls.iter());
-            out.extend(values.map(|(v, present)| if present { convert(*v) } else { absent }));
+            out.extend(values.iter().map(|v| convert(*v)));
+            for row in (!nulls.inner()).set_indices() {
+                out[row] = absent;
+            }
         }
     }
 }

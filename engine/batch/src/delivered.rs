@@ -71,11 +71,22 @@ impl DeliveredOn {
 
 /// [`DeliveredOn::standing`], each region asked for once.
 #[derive(Debug, Default)]
-pub struct Standings(HashMap<Option<RegionCode>, Standing>);
+pub struct Standings {
+    by_region: HashMap<Option<RegionCode>, Standing>,
+    /// The last one asked for: the next subject is often of the same region.
+    last: Option<(Option<RegionCode>, Standing)>,
+}
 
 impl Standings {
     /// The standing for a region.
     pub fn of(&mut self, on: &DeliveredOn, region: Option<RegionCode>) -> Standing {
-        *self.0.entry(region).or_insert_with(|| on.standing(region))
+        if let Some((last, standing)) = self.last
+            && last == region
+        {
+            return standing;
+        }
+        let standing = *self.by_region.entry(region).or_insert_with(|| on.standing(region));
+        self.last = Some((region, standing));
+        standing
     }
 }

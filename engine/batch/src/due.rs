@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hengxin_core::date::Moment;
+use hengxin_core::tier::Tier;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::RegisterId;
 
@@ -18,11 +19,12 @@ use crate::dataset::Dataset;
 use crate::delivered::{DeliveredOn, Standings};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::line::{Layout, Line};
+use crate::layout::Layout;
 use crate::manifest::{Manifest, Shard};
 use crate::moment;
 use crate::rescore::{Previous, Work};
-use crate::run::Lines;
+use crate::results::Results;
+use crate::run::Shards;
 
 /// How many subjects of a shard were due, and why. Each counts once, under the first reason that holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,147 +132,245 @@ impl<'p> Since<'p> {
         self.incremental
     }
 
-    /// The previous run's lines over a range of subjects.
-    pub fn lines(&self, first: &str, last: &str) -> Before<'_> {
-        let Previous { place, run } = self.previous;
-        let lines = Lines::between(place, run, Arc::clone(&self.layout), first, last);
-        Before { lines, waiting: None, first: first.to_owned() }
+    /// The previous run's results of the subjects that `shard` answers for: those after the shard before it, up to its
+    /// own last; the last shard of a dataset answers for all that follow.
+    pub(crate) fn before(&self, shards: &[Shard], place: usize) -> Before<'_> {
+        let Previous { place: folder, run } = self.previous;
+        let after = place.checked_sub(1).and_then(|i| shards.get(i)).map(|shard| shard.last.clone());
+        let upto = shards.get(place).filter(|_| place + 1 < shards.len()).map(|shard| shard.last.clone());
+        // `~` comes after every character of a code.
+        let (first, last) = (after.as_deref().unwrap_or_default(), upto.as_deref().unwrap_or("~"));
+        Before {
+            shards: Shards::between(folder, run, Arc::clone(&self.layout), first, last),
+            carried: self.layout.results(0),
+            open: self.layout.results(0),
+            at: 0,
+            run: 0..0,
+            after,
+            upto,
+        }
     }
 
     /// Who of a shard is due.
-    pub(crate) fn plan(&self, work: &Work<'_>, shard: &Shard, now: &DeliveredOn) -> Result<DuePlan> {
+    pub(crate) fn plan(&self, work: &Work<'_>, place: usize, now: &DeliveredOn) -> Result<DuePlan> {
+        let shards = &work.dataset.manifest.shards;
+        let shard = &shards[place];
         let file = work.dataset.shard(shard)?;
-        let mut before = self.lines(&shard.first, &shard.last);
-        let mut plan = DuePlan::default();
+        let mut before = self.before(shards, place);
+        let mut plan = DuePlan { tiers: vec![Vec::new(); work.job.policies.len()], ..DuePlan::default() };
         let (mut then, mut today) = (Standings::default(), Standings::default());
         let since = (shard.changed_at > self.known_at).then_some(self.known_at);
         file.changes(since, work.job.known_at, &mut |subject, rows, changed| {
-            let Some(mut line) = before.find(subject)? else {
+            let Some(row) = before.find(subject)? else {
                 plan.due.new += 1;
-                plan.fresh(subject, rows, Vec::new());
+                plan.fresh(subject, rows, |_| None);
                 return Ok(());
             };
-            let standing = today.of(now, line.region);
-            let tiers = line.tiers.iter().map(|(tier, _)| *tier).collect::<Vec<_>>();
+            let region = before.open.region[row];
             let reason = if changed {
                 Some(&mut plan.due.facts)
-            } else if line.facts_horizon.is_some_and(|horizon| horizon <= work.job.as_of) {
+            } else if before.open.facts_horizon[row].is_some_and(|horizon| horizon <= work.job.as_of) {
                 Some(&mut plan.due.horizon)
-            } else if then.of(&self.delivered, line.region).delivered != standing.delivered {
+            } else if then.of(&self.delivered, region).delivered != today.of(now, region).delivered {
                 Some(&mut plan.due.deliveries)
             } else {
                 None
             };
             if let Some(count) = reason {
                 *count += 1;
-                plan.fresh(subject, rows, tiers);
-                return Ok(());
+                plan.fresh(subject, rows, |field| before.open.fields[field].tier[row]);
+            } else {
+                plan.due.carried += 1;
+                plan.carried();
+                before.carry(row);
             }
-            plan.due.carried += 1;
-            for (tier, previous) in &mut line.tiers {
-                *previous = *tier;
-            }
-            line.horizon = line.facts_horizon.into_iter().chain(standing.stale_on).min();
-            plan.order.push(Step::Carried(Box::new(line)));
             Ok(())
         })?;
+        plan.carried = before.finish()?;
+        for tiers in &mut plan.carried.fields {
+            tiers.previous.clone_from(&tiers.tier);
+        }
+        for row in 0..plan.carried.len() {
+            let stale_on = today.of(now, plan.carried.region[row]).stale_on;
+            plan.carried.horizon[row] = plan.carried.facts_horizon[row].into_iter().chain(stale_on).min();
+        }
         Ok(plan)
     }
 }
 
-/// The previous run's lines, asked for in ascending order.
+/// The previous run's results, asked for in ascending order.
 #[derive(Debug)]
-pub struct Before<'r> {
-    lines: Lines<'r>,
-    waiting: Option<Line>,
-    /// Lines before this subject belong to other shards.
-    first: String,
+pub(crate) struct Before<'r> {
+    shards: Shards<'r>,
+    /// The results of the shard that is being asked about.
+    open: Results,
+    /// The next row of it.
+    at: usize,
+    /// The rows of it that are to be carried over next.
+    run: Range<usize>,
+    /// What was carried over.
+    carried: Results,
+    /// Subjects up to this one are another shard's.
+    after: Option<String>,
+    /// So are those after this one.
+    upto: Option<String>,
 }
 
 impl Before<'_> {
-    /// The line of a subject; `None` when the previous run does not have it.
+    /// The row of a subject in the open results; `None` when the previous run does not have it.
     ///
     /// # Errors
     /// A shard of the previous run that cannot be read; a subject of it that is gone from the dataset.
-    pub fn find(&mut self, subject: Uscc) -> Result<Option<Line>> {
+    fn find(&mut self, subject: Uscc) -> Result<Option<usize>> {
         loop {
-            let line = match self.waiting.take() {
-                Some(line) => line,
-                None => match self.lines.next_line()? {
-                    Some(line) => line,
-                    None => return Ok(None),
-                },
+            let Some(here) = self.open.subject.get(self.at) else {
+                if self.turn()? {
+                    continue;
+                }
+                return Ok(None);
             };
-            if line.subject == subject {
-                return Ok(Some(line));
-            }
-            if line.subject > subject {
-                self.waiting = Some(line);
+            if *here > subject {
                 return Ok(None);
             }
-            if line.subject.as_str() >= self.first.as_str() {
-                return Err(Error::Refused(format!(
-                    "found no facts of {}, whom the previous run has; expected the dataset of that run, grown further",
-                    line.subject
-                )));
+            if *here == subject {
+                self.at += 1;
+                return Ok(Some(self.at - 1));
+            }
+            self.refuse_vanished(*here)?;
+            self.at += 1;
+        }
+    }
+
+    /// Opens the next shard.
+    fn turn(&mut self) -> Result<bool> {
+        self.keep();
+        let Some(results) = self.shards.next_shard()? else { return Ok(false) };
+        (self.open, self.at) = (results, 0);
+        Ok(true)
+    }
+
+    /// Carries a row over, which was found last.
+    fn carry(&mut self, row: usize) {
+        if self.run.end != row {
+            self.keep();
+            self.run.start = row;
+        }
+        self.run.end = row + 1;
+    }
+
+    fn keep(&mut self) {
+        self.carried.append(&self.open, self.run.clone());
+        self.run = 0..0;
+    }
+
+    /// What was carried over; no subject may be left that nobody asked for.
+    fn finish(mut self) -> Result<Results> {
+        loop {
+            while let Some(here) = self.open.subject.get(self.at) {
+                self.refuse_vanished(*here)?;
+                self.at += 1;
+            }
+            if !self.turn()? {
+                return Ok(self.carried);
             }
         }
     }
-}
 
-/// Fills in the tiers of the previous run.
-///
-/// # Errors
-/// As [`Before::find`].
-pub fn previous_tiers(before: &mut Before<'_>, line: &mut Line) -> Result<()> {
-    if let Some(earlier) = before.find(line.subject)? {
-        for ((_, previous), (tier, _)) in line.tiers.iter_mut().zip(&earlier.tiers) {
-            *previous = *tier;
+    fn refuse_vanished(&self, subject: Uscc) -> Result<()> {
+        let earlier = self.after.as_deref().is_some_and(|after| subject.as_str() <= after);
+        let later = self.upto.as_deref().is_some_and(|upto| subject.as_str() > upto);
+        if earlier || later {
+            return Ok(());
         }
+        Err(Error::Refused(format!(
+            "found no facts of {subject}, whom the previous run has; expected the dataset of that run, grown further"
+        )))
     }
-    Ok(())
+
+    /// Fills in the tiers of the previous run.
+    ///
+    /// # Errors
+    /// As [`Before::find`].
+    pub(crate) fn previous_tiers(mut self, results: &mut Results) -> Result<()> {
+        for row in 0..results.len() {
+            if let Some(earlier) = self.find(results.subject[row])? {
+                for (tiers, before) in results.fields.iter_mut().zip(&self.open.fields) {
+                    tiers.previous[row] = before.tier[earlier];
+                }
+            }
+        }
+        self.finish().map(drop)
+    }
 }
 
-/// What is done with each subject of a shard, in order.
+/// What is done with the subjects of a shard, in order.
 #[derive(Debug, Default)]
 pub(crate) struct DuePlan {
     /// Rows of those that are evaluated.
     pub(crate) rows: Vec<Range<u64>>,
-    order: Vec<Step>,
+    steps: Vec<Step>,
+    /// Those that are evaluated.
+    subjects: Vec<Uscc>,
+    /// Their tiers of the previous run, by field.
+    tiers: Vec<Vec<Option<Tier>>>,
+    carried: Results,
     due: Due,
 }
 
-#[derive(Debug)]
+/// So many subjects in a row are treated alike.
+#[derive(Clone, Copy, Debug)]
 enum Step {
-    Carried(Box<Line>),
-    /// Evaluated; with the tiers of the previous run, if it has the subject.
-    Fresh(Uscc, Vec<Option<hengxin_core::tier::Tier>>),
+    Carried(usize),
+    Fresh(usize),
 }
 
 impl DuePlan {
-    fn fresh(&mut self, subject: Uscc, rows: Range<u64>, tiers: Vec<Option<hengxin_core::tier::Tier>>) {
+    fn fresh(&mut self, subject: Uscc, rows: Range<u64>, tier: impl Fn(usize) -> Option<Tier>) {
         match self.rows.last_mut() {
             Some(last) if last.end == rows.start => last.end = rows.end,
             _ => self.rows.push(rows),
         }
-        self.order.push(Step::Fresh(subject, tiers));
+        self.subjects.push(subject);
+        for (field, tiers) in self.tiers.iter_mut().enumerate() {
+            tiers.push(tier(field));
+        }
+        match self.steps.last_mut() {
+            Some(Step::Fresh(n)) => *n += 1,
+            _ => self.steps.push(Step::Fresh(1)),
+        }
     }
 
-    /// Carried and fresh lines in the order of subjects.
-    pub(crate) fn merge(self, fresh: Vec<Line>) -> Result<(Vec<Line>, Due)> {
-        let mut fresh = fresh.into_iter();
-        let lines = self.order.into_iter().map(|step| match step {
-            Step::Carried(line) => Ok(*line),
-            Step::Fresh(subject, tiers) => {
-                let mut line = fresh.next().filter(|line| line.subject == subject).ok_or_else(|| {
-                    Error::Refused(format!("the facts of {subject} were read once and not a second time"))
-                })?;
-                for ((_, previous), tier) in line.tiers.iter_mut().zip(tiers) {
-                    *previous = tier;
+    fn carried(&mut self) {
+        match self.steps.last_mut() {
+            Some(Step::Carried(n)) => *n += 1,
+            _ => self.steps.push(Step::Carried(1)),
+        }
+    }
+
+    /// Carried and fresh results in the order of subjects.
+    pub(crate) fn merge(self, mut fresh: Results, mut results: Results) -> Result<(Results, Due)> {
+        if fresh.subject != self.subjects {
+            let lost = self.subjects.iter().zip(&fresh.subject).find(|(wanted, found)| wanted != found);
+            let lost = lost.map(|(wanted, _)| wanted).or(self.subjects.get(fresh.len()));
+            let lost = lost.map(ToString::to_string).unwrap_or_default();
+            return Err(Error::Refused(format!("the facts of {lost} were read once and not a second time")));
+        }
+        for (tiers, previous) in fresh.fields.iter_mut().zip(self.tiers) {
+            tiers.previous = previous;
+        }
+        let (mut old, mut new) = (0, 0);
+        for step in self.steps {
+            match step {
+                Step::Carried(n) => {
+                    results.append(&self.carried, old..old + n);
+                    old += n;
                 }
-                Ok(line)
+                Step::Fresh(n) => {
+                    results.append(&fresh, new..new + n);
+                    new += n;
+                }
             }
-        });
-        Ok((lines.collect::<Result<Vec<Line>>>()?, self.due))
+        }
+        Ok((results, self.due))
     }
 }

@@ -1,14 +1,15 @@
 //! One subject after another through the kernel: what every thread of a run does.
 
 use hengxin_core::date::Date;
-use hengxin_core::fact::{Classes, CreditFile, Dossier};
-use hengxin_core::kernel::{Evaluation, Workbench, evaluate};
+use hengxin_core::fact::{Classes, Dossier};
+use hengxin_core::kernel::{Evaluation, Outcome, Workbench, evaluate};
 use hengxin_core::tier::{Standing as Graded, classify};
 use hengxin_core::trace::Silent;
 
 use crate::delivered::{DeliveredOn, Standings};
 use crate::job::{Job, Origin};
-use crate::line::{Line, Result1};
+use crate::reader::SubjectFile;
+use crate::results::Results;
 
 /// Buffers of one thread.
 #[derive(Debug)]
@@ -28,12 +29,20 @@ impl<'j> Evaluator<'j> {
         let benches: Vec<Workbench> = job.standards.iter().map(|s| Workbench::new(s.plan.clone())).collect();
         let origins = job.origins(&benches);
         let until = job.until();
+        let blank = Evaluation {
+            outcome: Outcome::CannotScore { grade: None },
+            findings: 0,
+            undetermined: 0,
+            decided: 0,
+            horizon: None,
+            unknown: 0,
+        };
         Evaluator {
             job,
             deliveries,
+            evaluations: vec![blank; benches.len()],
             benches,
             origins,
-            evaluations: Vec::new(),
             standings: Standings::default(),
             until,
         }
@@ -44,19 +53,10 @@ impl<'j> Evaluator<'j> {
         self.deliveries
     }
 
-    /// The line of one subject; tiers of a previous run are not known here.
-    pub fn line(&mut self, classes: &Classes, file: &CreditFile<'_>, digest: u64) -> Line {
+    /// Adds the results of one subject; tiers of a previous run are not known here.
+    pub fn add(&mut self, classes: &Classes, subject: &SubjectFile<'_>, results: &mut Results) {
+        let file = &subject.file;
         let dossier = Dossier { file: *file, related: &[] };
-        self.evaluations.clear();
-        let blank = Evaluation {
-            outcome: hengxin_core::kernel::Outcome::CannotScore { grade: None },
-            findings: 0,
-            undetermined: 0,
-            decided: 0,
-            horizon: None,
-            unknown: 0,
-        };
-        self.evaluations.resize(self.benches.len(), blank);
         for (i, origin) in self.origins.iter().enumerate() {
             if *origin == Origin::Own {
                 self.evaluations[i] = evaluate(&mut self.benches[i], classes, &dossier, &mut Silent);
@@ -72,33 +72,30 @@ impl<'j> Evaluator<'j> {
                 };
             }
         }
-        let tiers = self.job.policies.iter().map(|policy| {
+        for (policy, tiers) in self.job.policies.iter().zip(&mut results.fields) {
             let graded = |place: Option<usize>| {
                 place.map(|i| Graded {
                     standard: &self.job.standards[i].plan.standard,
                     evaluation: &self.evaluations[i],
                 })
             };
-            (classify(&policy.policy, graded(policy.public), graded(policy.industry)).tier, None)
-        });
-        let tiers = tiers.collect();
+            tiers.tier.push(classify(&policy.policy, graded(policy.public), graded(policy.industry)).tier);
+            tiers.previous.push(None);
+        }
+        for (given, evaluation) in results.standards.iter_mut().zip(&self.evaluations) {
+            given.push(evaluation);
+        }
         let registration = file.registration(self.job.as_of);
         let facts_horizon = self.evaluations.iter().filter_map(|e| e.horizon).chain(self.until).min();
         let region = registration.and_then(|r| r.region);
-        Line {
-            subject: file.subject,
-            region,
-            industry: registration.and_then(|r| r.industry),
-            size: registration.and_then(|r| r.size),
-            established_on: registration.and_then(|r| r.established_on),
-            results: self.evaluations.iter().map(Result1::from).collect(),
-            tiers,
-            horizon: facts_horizon
-                .into_iter()
-                .chain(self.standings.of(self.deliveries, region).stale_on)
-                .min(),
-            facts_horizon,
-            digest,
-        }
+        let stale_on = self.standings.of(self.deliveries, region).stale_on;
+        results.subject.push(file.subject);
+        results.region.push(region);
+        results.industry.push(registration.and_then(|r| r.industry));
+        results.size.push(registration.and_then(|r| r.size));
+        results.established_on.push(registration.and_then(|r| r.established_on));
+        results.horizon.push(facts_horizon.into_iter().chain(stale_on).min());
+        results.facts_horizon.push(facts_horizon);
+        results.digest.push(subject.digest);
     }
 }

@@ -21,15 +21,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::delivered::DeliveredOn;
-use crate::digest::{file_fingerprint, sha256, sha256_of};
+use crate::digest::{sha256, sha256_of};
 use crate::due::{self, Due};
 use crate::error::{Error, Result};
 use crate::evaluator::Evaluator;
 use crate::job::Job;
-use crate::line::{Layout, Line};
+use crate::layout::Layout;
 use crate::manifest::Shard;
 use crate::place::Place;
 use crate::reader::{ClassBook, Wanted};
+use crate::results::Results;
 use crate::run::{self, Counts, Run, RunShard, RunSource};
 
 /// Where the counts of a shard stand in its file, so that a resumed run need not read its lines.
@@ -168,7 +169,7 @@ pub fn rescore(
                 while let Some(place) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let stop = options.cancelled.load(Ordering::Relaxed);
                     let result =
-                        if stop { Err(Error::Cancelled) } else { worker.shard(&shards[*place], options) };
+                        if stop { Err(Error::Cancelled) } else { worker.shard(*place, options) };
                     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
                     match result {
                         Ok(done) => {
@@ -336,7 +337,8 @@ impl<'a> Worker<'a> {
         Worker { work, book, evaluator: Evaluator::new(work.job, work.deliveries), wanted }
     }
 
-    fn shard(&mut self, shard: &Shard, options: &Options<'_>) -> Result<Done> {
+    fn shard(&mut self, place: usize, options: &Options<'_>) -> Result<Done> {
+        let shard = &self.work.dataset.manifest.shards[place];
         let key = sha256_of(&["hengxin shard 1", &shard.sha256, self.work.id]);
         let stem = shard.file.rsplit('/').next().unwrap_or(&shard.file).trim_end_matches(".parquet");
         let file = format!("results/{stem}-{}.parquet", &key[..16]);
@@ -346,13 +348,13 @@ impl<'a> Worker<'a> {
         if options.verify {
             self.work.dataset.verify(shard)?;
         }
-        let (lines, due) = match self.work.since {
-            Some(since) if since.incremental() => self.due_lines(since, shard, options)?,
-            _ => self.all_lines(shard, options)?,
+        let (results, due) = match self.work.since {
+            Some(since) if since.incremental() => self.due(since, place, options)?,
+            _ => self.all(place, options)?,
         };
-        check_range(self.work.dataset, shard, &lines)?;
-        let counts = Counts::of(self.work.job, &lines);
-        let bytes = encode(self.work.layout, &lines, &counts, &file)?;
+        check_range(self.work.dataset, shard, &results)?;
+        let counts = Counts::of(self.work.job, &results);
+        let bytes = encode(self.work.layout, &results, &counts, &file)?;
         let sha256 = sha256(&bytes);
         self.work.out.write(&file, bytes)?;
         Ok(Done { shard: run_shard(shard, file, sha256), counts, due, resumed: false })
@@ -385,42 +387,43 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn all_lines(&mut self, shard: &Shard, options: &Options<'_>) -> Result<(Vec<Line>, Due)> {
-        let mut before = self.work.since.map(|since| since.lines(&shard.first, &shard.last));
-        let mut due = Due::default();
-        let lines = self.evaluate(shard, None, options)?;
-        let lines = lines.into_iter().map(|mut line| {
-            if let Some(before) = &mut before {
-                due::previous_tiers(before, &mut line)?;
-            }
-            due.all += 1;
-            Ok(line)
-        });
-        Ok((lines.collect::<Result<Vec<Line>>>()?, due))
+    fn all(&mut self, place: usize, options: &Options<'_>) -> Result<(Results, Due)> {
+        let shards = &self.work.dataset.manifest.shards;
+        let mut results = self.evaluate(&shards[place], None, options)?;
+        if let Some(since) = self.work.since {
+            since.before(shards, place).previous_tiers(&mut results)?;
+        }
+        let due = Due { all: results.len() as u64, ..Due::default() };
+        Ok((results, due))
     }
 
-    fn due_lines(
+    fn due(
         &mut self,
         since: &due::Since<'_>,
-        shard: &Shard,
+        place: usize,
         options: &Options<'_>,
-    ) -> Result<(Vec<Line>, Due)> {
-        let plan = since.plan(self.work, shard, self.work.deliveries)?;
-        let fresh =
-            if plan.rows.is_empty() { Vec::new() } else { self.evaluate(shard, Some(&plan.rows), options)? };
-        plan.merge(fresh)
+    ) -> Result<(Results, Due)> {
+        let shard = &self.work.dataset.manifest.shards[place];
+        let plan = since.plan(self.work, place, self.work.deliveries)?;
+        let fresh = if plan.rows.is_empty() {
+            self.work.layout.results(0)
+        } else {
+            self.evaluate(shard, Some(&plan.rows), options)?
+        };
+        plan.merge(fresh, self.work.layout.results(usize::try_from(shard.subjects).unwrap_or(0)))
     }
 
-    /// The lines of all subjects, or of those whose rows are given.
+    /// The results of all subjects, or of those whose rows are given.
     fn evaluate(
         &mut self,
         shard: &Shard,
         rows: Option<&[std::ops::Range<u64>]>,
         options: &Options<'_>,
-    ) -> Result<Vec<Line>> {
+    ) -> Result<Results> {
         let file = self.work.dataset.shard(shard)?;
         let evaluator = &mut self.evaluator;
-        let mut lines = Vec::with_capacity(usize::try_from(shard.subjects).unwrap_or(0));
+        let expected = if rows.is_some() { 0 } else { usize::try_from(shard.subjects).unwrap_or(0) };
+        let mut results = self.work.layout.results(expected);
         let settled = evaluator.deliveries().settled();
         file.subjects(
             &mut self.book,
@@ -429,25 +432,23 @@ impl<'a> Worker<'a> {
             rows,
             self.work.job.known_at,
             &mut |book, subject| {
-                if lines.len() % 1024 == 0 && options.cancelled.load(Ordering::Relaxed) {
+                if results.len().is_multiple_of(1024) && options.cancelled.load(Ordering::Relaxed) {
                     return Err(Error::Cancelled);
                 }
-                let reference = |id: u32| subject.references.get(id as usize - 1).copied().unwrap_or(0);
-                let digest = file_fingerprint(&subject.file, book.prints(), reference);
-                lines.push(evaluator.line(book.classes(), &subject.file, digest));
+                evaluator.add(book.classes(), subject, &mut results);
                 Ok(())
             },
         )?;
-        Ok(lines)
+        Ok(results)
     }
 }
 
 /// The subjects of a shard must be those its manifest names.
-fn check_range(dataset: &Dataset, shard: &Shard, lines: &[Line]) -> Result<()> {
+fn check_range(dataset: &Dataset, shard: &Shard, results: &Results) -> Result<()> {
     let found = (
-        lines.len() as u64,
-        lines.first().map(|l| l.subject.to_string()).unwrap_or_default(),
-        lines.last().map(|l| l.subject.to_string()).unwrap_or_default(),
+        results.len() as u64,
+        results.subject.first().map(ToString::to_string).unwrap_or_default(),
+        results.subject.last().map(ToString::to_string).unwrap_or_default(),
     );
     if found == (shard.subjects, shard.first.clone(), shard.last.clone()) {
         return Ok(());
@@ -470,7 +471,7 @@ fn run_shard(shard: &Shard, file: String, sha256: String) -> RunShard {
     }
 }
 
-fn encode(layout: &Layout, lines: &[Line], counts: &Counts, file: &str) -> Result<Vec<u8>> {
+fn encode(layout: &Layout, results: &Results, counts: &Counts, file: &str) -> Result<Vec<u8>> {
     let subject = ColumnPath::from("subject");
     let digest = ColumnPath::from("digest");
     let properties = WriterProperties::builder()
@@ -488,7 +489,7 @@ fn encode(layout: &Layout, lines: &[Line], counts: &Counts, file: &str) -> Resul
         .build();
     let encoded = (|| {
         let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(layout.schema()), Some(properties))?;
-        writer.write(&layout.encode(lines))?;
+        writer.write(&layout.encode(results))?;
         writer.into_inner()
     })();
     encoded.map_err(|e| Error::parquet(file, e))

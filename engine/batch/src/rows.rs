@@ -70,7 +70,7 @@ pub(crate) fn of(batch: &RecordBatch, book: &mut ClassBook, bad: &mut Vec<BadVal
         row.related = related[i].map(Box::from);
         row.text = text[i].map(Box::from);
         row.objections.clone_from(objections[i].as_ref().unwrap_or(&Vec::new()));
-        if book.is_registration(class) {
+        if book.registration(class).is_some() {
             row.registration = Some(Registered {
                 established_on: Some(established_on[i]).filter(|d| *d != Date::FOREVER),
                 region: region[i],

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::digest::sha256_of;
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::line::{Kind, Layout, Line};
+use crate::layout::Layout;
 use crate::manifest::Delivered;
 use crate::moment;
 use crate::place::Place;
+use crate::results::{Kind, Results};
 
 /// Its name in the run's folder.
 pub const NAME: &str = "run.json";
@@ -135,17 +136,18 @@ pub struct RunShard {
 
 impl Counts {
     /// The counts of a shard.
-    pub fn of(job: &Job, lines: &[Line]) -> Counts {
+    pub fn of(job: &Job, results: &Results) -> Counts {
         let mut counts = Counts::default();
         for (i, standard) in job.standards.iter().enumerate() {
             let standard = &standard.plan.standard;
             let (mut kinds, mut grades) =
                 ([0u64; Kind::ALL.len()], vec![0u64; standard.grades.all.len() + 1]);
-            for result in lines.iter().map(|line| &line.results[i]) {
-                kinds[result.kind as usize] += 1;
-                if result.kind != Kind::NotEligible {
+            let given = &results.standards[i];
+            for (kind, grade) in given.kind.iter().zip(&given.grade) {
+                kinds[*kind as usize] += 1;
+                if *kind != Kind::NotEligible {
                     // Without a grade counts after the last one.
-                    grades[result.grade.map_or(standard.grades.all.len(), usize::from)] += 1;
+                    grades[grade.map_or(standard.grades.all.len(), usize::from)] += 1;
                 }
             }
             let names = Kind::ALL.iter().map(|kind| kind.name());
@@ -157,7 +159,7 @@ impl Counts {
             // Tiers count from 1; 0 stands for none.
             let mut tiers = [0u64; 256];
             let mut moved = 0;
-            for (tier, before) in lines.iter().map(|line| &line.tiers[i]) {
+            for (tier, before) in results.fields[i].tier.iter().zip(&results.fields[i].previous) {
                 tiers[usize::from(tier.unwrap_or(0))] += 1;
                 moved += u64::from(tier != before);
             }
@@ -259,75 +261,65 @@ impl Run {
     }
 }
 
-/// The lines of a finished run, in the order of subjects, from some subject on.
-pub struct Lines<'r> {
+/// The results of a finished run, shard by shard, from some subject on.
+#[derive(Debug)]
+pub struct Shards<'r> {
     place: &'r Place,
     shards: &'r [RunShard],
     layout: Arc<Layout>,
-    /// Lines of the shard being read, in reverse.
-    pending: Vec<Line>,
 }
 
-impl std::fmt::Debug for Lines<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lines").field("shards", &self.shards.len()).finish_non_exhaustive()
-    }
-}
-
-impl<'r> Lines<'r> {
-    /// The lines of subjects from `first` to `last`.
+impl<'r> Shards<'r> {
+    /// The shards with subjects from `first` to `last`.
     pub fn between(
         place: &'r Place,
         run: &'r Run,
         layout: Arc<Layout>,
         first: &str,
         last: &str,
-    ) -> Lines<'r> {
+    ) -> Shards<'r> {
         let start = run.shards.partition_point(|s| s.last.as_str() < first);
         let end = run.shards.partition_point(|s| s.first.as_str() <= last);
-        Lines { place, shards: run.shards.get(start..end).unwrap_or_default(), layout, pending: Vec::new() }
+        Shards { place, shards: run.shards.get(start..end).unwrap_or_default(), layout }
     }
 
-    /// The next line; `None` after the last.
+    /// The next shard's; `None` after the last.
     ///
     /// # Errors
     /// A shard that is absent, damaged, or of another layout.
-    pub fn next_line(&mut self) -> Result<Option<Line>> {
-        while self.pending.is_empty() {
-            let Some((shard, rest)) = self.shards.split_first() else { return Ok(None) };
-            self.shards = rest;
-            self.pending = read_lines(self.place, &shard.file, &self.layout)?;
-            if self.pending.len() as u64 != shard.subjects {
-                return Err(Error::content(
-                    self.place.name_of(&shard.file),
-                    format!("{} subjects", self.pending.len()),
-                    format!("{} subjects, as its manifest says", shard.subjects),
-                ));
-            }
-            self.pending.reverse();
+    pub fn next_shard(&mut self) -> Result<Option<Results>> {
+        let Some((shard, rest)) = self.shards.split_first() else { return Ok(None) };
+        self.shards = rest;
+        let results = read_results(self.place, &shard.file, &self.layout)?;
+        if results.len() as u64 != shard.subjects {
+            return Err(Error::content(
+                self.place.name_of(&shard.file),
+                format!("{} subjects", results.len()),
+                format!("{} subjects, as its manifest says", shard.subjects),
+            ));
         }
-        Ok(self.pending.pop())
+        Ok(Some(results))
     }
 }
 
-/// All lines of a shard of results.
+/// A shard of results.
 ///
 /// # Errors
 /// A file that is absent, damaged, or of another layout.
-pub fn read_lines(place: &Place, file: &str, layout: &Layout) -> Result<Vec<Line>> {
+pub fn read_results(place: &Place, file: &str, layout: &Layout) -> Result<Results> {
     let name = place.name_of(file);
     let source =
         place.open(file)?.ok_or_else(|| Error::content(&name, "no such file", "a shard of results"))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(source)
         .and_then(|b| b.with_batch_size(32_768).build())
         .map_err(|e| Error::parquet(&name, e))?;
-    let mut lines = Vec::new();
+    let mut results = layout.results(0);
     for batch in reader {
         let batch = batch.map_err(|e| Error::parquet(&name, parquet::errors::ParquetError::from(e)))?;
-        let found = layout.decode(&batch);
-        lines.extend(found.map_err(|found| Error::content(&name, found, "the columns of this run"))?);
+        let found = layout.decode(&batch, &mut results);
+        found.map_err(|found| Error::content(&name, found, "the columns of this run"))?;
     }
-    Ok(lines)
+    Ok(results)
 }
 
 /// The vocabulary's edition must be that of a dataset, or a later one.

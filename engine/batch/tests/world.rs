@@ -91,8 +91,8 @@ fn every_code_and_every_value_of_its_attributes_occurs() {
             None,
             end_of("2026-10-31"),
             &mut |_, subject| {
-                few += usize::from(subject.rows <= 12);
-                most = most.max(subject.rows);
+                few += usize::from(subject.file.facts.len() <= 12);
+                most = most.max(subject.file.facts.len());
                 Ok(())
             },
         )

@@ -6,10 +6,11 @@ use std::sync::atomic::AtomicBool;
 
 use hengxin_batch::dataset::Dataset;
 use hengxin_batch::job::Job;
-use hengxin_batch::line::{Layout, Line};
+use hengxin_batch::layout::Layout;
 use hengxin_batch::place::Place;
 use hengxin_batch::rescore::{Options, Previous, rescore};
-use hengxin_batch::run::{Run, read_lines};
+use hengxin_batch::results::Results;
+use hengxin_batch::run::{Run, read_results};
 use hengxin_core::number::Points;
 use hengxin_service::use_case::job::{Wanted, job};
 use hengxin_service::{Progress, RunFailure, RunOrder, RunOutcome, RunSource, Runner};
@@ -102,9 +103,10 @@ fn outcome(run: Run, place: Place, job: Job, catalogue: &Catalogue) -> Result<Ru
     let (manifest, subjects) = (bytes_of(&run.id)?, run.subjects);
     let shards = run.shards.into_iter();
     let rows = shards.flat_map(move |shard| {
-        let lines = read_lines(&place, &shard.file, &layout);
-        let rows: Vec<Result<RunTier, RunFailure>> = match lines {
-            Ok(lines) => lines.iter().map(|line| Ok(tier_of(line, &job, policy_digest))).collect(),
+        let rows: Vec<Result<RunTier, RunFailure>> = match read_results(&place, &shard.file, &layout) {
+            Ok(results) => {
+                (0..results.len()).map(|row| Ok(tier_of(&results, row, &job, policy_digest))).collect()
+            }
             Err(problem) => vec![Err(failed(problem))],
         };
         rows
@@ -112,30 +114,29 @@ fn outcome(run: Run, place: Place, job: Job, catalogue: &Catalogue) -> Result<Ru
     Ok(RunOutcome { manifest, subjects, tiers, rows: Box::new(rows) })
 }
 
-fn tier_of(line: &Line, job: &Job, policy_digest: [u8; 32]) -> RunTier {
+fn tier_of(results: &Results, row: usize, job: &Job, policy_digest: [u8; 32]) -> RunTier {
     let policy = &job.policies[0];
     let side = |place: Option<usize>| {
-        let result = place.and_then(|i| Some((line.results.get(i)?, &job.standards.get(i)?.plan.standard)));
-        let grade = result.and_then(|(r, standard)| r.grade.map(|g| standard.grades.id(g).to_owned()));
-        (grade, result.and_then(|(r, _)| r.score).map(Points::ten_thousandths))
+        let given = place.and_then(|i| Some((results.standards.get(i)?, &job.standards.get(i)?.plan.standard)));
+        let grade = given.and_then(|(r, standard)| r.grade[row].map(|g| standard.grades.id(g).to_owned()));
+        (grade, given.and_then(|(r, _)| r.score[row]).map(Points::ten_thousandths))
     };
     let ((public_grade, public_score), (industry_grade, industry_score)) =
         (side(policy.public), side(policy.industry));
-    let (tier, previous_tier) = line.tiers.first().copied().unwrap_or_default();
     RunTier {
-        subject: line.subject,
+        subject: results.subject[row],
         policy: policy.policy.id.clone(),
         edition: policy.policy.edition.clone(),
         policy_digest,
-        tier: tier.map(u16::from),
-        previous_tier: previous_tier.map(u16::from),
+        tier: results.fields[0].tier[row].map(u16::from),
+        previous_tier: results.fields[0].previous[row].map(u16::from),
         public_grade,
         public_score,
         industry_grade,
         industry_score,
-        region: line.region,
-        industry: line.industry,
-        horizon: line.horizon,
+        region: results.region[row],
+        industry: results.industry[row],
+        horizon: results.horizon[row],
     }
 }
 

@@ -15,9 +15,20 @@ pub struct ClassBook {
     vocabulary: Arc<Vocabulary>,
     classes: Classes,
     by_text: HashMap<String, ClassId>,
-    /// Fingerprint of each class's text; 0 for registrations, which are told apart by what they say.
+    /// Fingerprint of each class's text.
     prints: Vec<u64>,
-    registration: Vec<bool>,
+    registration: Vec<Option<Attributes>>,
+}
+
+/// What the class of a registration says: indices of values in the vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// Legal form.
+    pub legal_form: Option<u16>,
+    /// Size.
+    pub size: Option<u16>,
+    /// Status.
+    pub status: Option<u16>,
 }
 
 impl ClassBook {
@@ -53,18 +64,28 @@ impl ClassBook {
         let class = class_text::from_text(&self.vocabulary, text)?;
         // Another spelling of a class already met is the same class.
         let canonical = class_text::to_text(&self.vocabulary, &class);
-        let registration = self.vocabulary.code(class.code).shape == Shape::Registration;
+        let code = self.vocabulary.code(class.code);
+        // Index plus one; 0 when absent.
+        let attribute = |id: &str| {
+            let value = class.values.get(code.class_position(id)?)?;
+            u16::try_from(value.checked_sub(1)?).ok()
+        };
+        let attributes = (code.shape == Shape::Registration).then(|| Attributes {
+            legal_form: attribute("legal_form"),
+            size: attribute("size"),
+            status: attribute("status"),
+        });
         let id = self.classes.intern(class);
         if self.prints.len() == id as usize {
-            self.prints.push(if registration { 0 } else { fingerprint(&canonical) });
-            self.registration.push(registration);
+            self.prints.push(fingerprint(&canonical));
+            self.registration.push(attributes);
         }
         self.by_text.insert(text.to_owned(), id);
         Ok(id)
     }
 
-    /// Whether facts of a class are registrations.
-    pub fn is_registration(&self, class: ClassId) -> bool {
-        self.registration.get(class as usize).copied().unwrap_or(false)
+    /// What a class of registrations says; `None` of every other class.
+    pub fn registration(&self, class: ClassId) -> Option<Attributes> {
+        self.registration.get(class as usize).copied().flatten()
     }
 }

@@ -2,7 +2,9 @@
 //! another.
 
 mod book;
+mod convert;
 mod cut;
+mod rows;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use crate::columns::{self, Coded};
 use crate::error::{Error, Result};
 use crate::place::{Place, Source};
 
-pub use book::ClassBook;
+pub use book::{Attributes, ClassBook};
 use cut::Cut;
 
 /// Rows decoded in one go.
@@ -92,10 +94,8 @@ impl From<Needs> for Wanted {
 pub struct SubjectFile<'a> {
     /// The kernel's view. References are numbered within the file.
     pub file: CreditFile<'a>,
-    /// Fingerprints of the references' texts, by id from 1.
-    pub references: &'a [u64],
-    /// All rows it has, at whatever moment.
-    pub rows: usize,
+    /// Fingerprint of everything in it.
+    pub digest: u64,
 }
 
 /// An open shard.
