@@ -145,7 +145,8 @@ fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
 fn full(catalogue: &Catalogue, folder: &Path, rounds: usize) {
     let dataset = open(catalogue, folder);
     let job = the_job(catalogue, &dataset, last_day(&dataset));
-    let columns = Wanted::from(job.needs()).columns();
+    let shard = dataset.shard(&dataset.manifest.shards[0]).expect("a shard");
+    let columns = shard.columns(Wanted::from(job.needs()), job.known_at);
     let out = folder.with_extension("run");
     let (mut floors, mut runs) = (Vec::new(), Vec::new());
     for _ in 0..rounds {

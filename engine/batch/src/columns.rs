@@ -153,26 +153,24 @@ pub fn dates(array: &ArrayRef, absent: Date, out: &mut Vec<Date>) -> Result<(), 
 /// # Errors
 /// One that microseconds cannot say.
 pub fn instants(array: &ArrayRef, absent: i64, out: &mut Vec<i64>) -> Result<(), BadRow> {
-    let scale =
-        |from: &[i64], nulls: Option<&arrow_array::BooleanArray>, factor: i64| -> Result<Vec<i64>, BadRow> {
-            let mut scaled = Vec::with_capacity(from.len());
-            for (row, value) in from.iter().enumerate() {
-                if nulls.is_some_and(|n| !n.value(row)) {
-                    scaled.push(absent);
-                    continue;
-                }
-                let value = value.checked_mul(factor).ok_or_else(|| (row, format!("the instant {value}")))?;
-                scaled.push(value);
+    let scale = |from: &[i64], factor: i64| -> Result<Vec<i64>, BadRow> {
+        let mut scaled = Vec::with_capacity(from.len());
+        for (row, value) in from.iter().enumerate() {
+            if array.is_null(row) {
+                scaled.push(absent);
+                continue;
             }
-            Ok(scaled)
-        };
-    let present = array.nulls().map(|n| n.iter().map(Some).collect::<arrow_array::BooleanArray>());
+            let value = value.checked_mul(factor).ok_or_else(|| (row, format!("the instant {value}")))?;
+            scaled.push(value);
+        }
+        Ok(scaled)
+    };
     match array.data_type() {
         DataType::Timestamp(TimeUnit::Second, _) => {
-            *out = scale(array.as_primitive::<TimestampSecondType>().values(), present.as_ref(), 1_000_000)?;
+            *out = scale(array.as_primitive::<TimestampSecondType>().values(), 1_000_000)?;
         }
         DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            *out = scale(array.as_primitive::<TimestampMillisecondType>().values(), present.as_ref(), 1000)?;
+            *out = scale(array.as_primitive::<TimestampMillisecondType>().values(), 1000)?;
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             fill(array.as_primitive::<TimestampMicrosecondType>(), absent, out, |v| v);

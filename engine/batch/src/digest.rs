@@ -37,6 +37,25 @@ impl Default for Fingerprint {
     }
 }
 
+/// For tables of codes and numbers, which nobody chooses to make them collide.
+impl std::hash::Hasher for Fingerprint {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.add(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.add(n);
+    }
+}
+
 impl Fingerprint {
     /// Takes in one number.
     pub fn add(&mut self, n: u64) {
@@ -141,15 +160,15 @@ impl FilePrint {
     }
 }
 
-/// The fingerprint of a registration, in the place of its row's.
-pub fn registration_print(r: &Registration) -> u64 {
+/// The fingerprint of a registration, in the place of its row's; `industry` is that of its industry's text, 0 for none.
+pub fn registration_print(r: &Registration, industry: u64) -> u64 {
     let mut print = Fingerprint::default();
     let small = |n: Option<u16>| n.map_or(0, |n| u64::from(n) + 1);
     print.add(u64::from(r.since.days().cast_unsigned()));
     print.add(r.established_on.map_or(0, |d| u64::from(d.days().cast_unsigned()) | 1 << 32));
     print.add(small(r.legal_form) << 40 | small(r.size) << 20 | small(r.status));
     print.add(r.region.map_or(0, |region| u64::from(region.digits()) | 1 << 32));
-    print.add_text(&r.industry.map(|industry| industry.to_string()).unwrap_or_default());
+    print.add(industry);
     print.add(r.capital.map_or(1 << 63, i64::cast_unsigned));
     print.value()
 }

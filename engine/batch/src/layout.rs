@@ -1,6 +1,7 @@
 //! How results are laid out in Parquet (`docs/runs.md`).
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
@@ -18,6 +19,7 @@ use hengxin_core::standard::Standard;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Vocabulary;
 
+use crate::digest::Fingerprint;
 use crate::job::Job;
 use crate::results::{Kind, Results};
 use crate::schema::coded_text;
@@ -173,7 +175,9 @@ impl Layout {
             ("horizon", &mut results.horizon),
             ("facts_horizon", &mut results.facts_horizon),
         ] {
-            days.extend(column(name)?.as_primitive::<Date32Type>().iter().map(|day| day.map(Date::from_days)));
+            days.extend(
+                column(name)?.as_primitive::<Date32Type>().iter().map(|day| day.map(Date::from_days)),
+            );
         }
         results.digest.extend_from_slice(column("digest")?.as_primitive::<UInt64Type>().values());
         for (standard, given) in self.standards.iter().zip(&mut results.standards) {
@@ -234,7 +238,7 @@ fn constant(text: &str, n: usize) -> ArrayRef {
 
 /// Few distinct values as dictionary-coded texts, each made once.
 fn coded<T: Copy + Eq + std::hash::Hash>(values: &[Option<T>], text: impl Fn(&T) -> String) -> ArrayRef {
-    let mut numbers: HashMap<T, i32> = HashMap::new();
+    let mut numbers: HashMap<T, i32, BuildHasherDefault<Fingerprint>> = HashMap::default();
     let mut texts = Vec::new();
     let mut last: Option<(T, i32)> = None;
     let keys: Int32Array = values

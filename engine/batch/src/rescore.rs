@@ -168,8 +168,7 @@ pub fn rescore(
                 let mut worker = Worker::new(&work);
                 while let Some(place) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let stop = options.cancelled.load(Ordering::Relaxed);
-                    let result =
-                        if stop { Err(Error::Cancelled) } else { worker.shard(*place, options) };
+                    let result = if stop { Err(Error::Cancelled) } else { worker.shard(*place, options) };
                     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
                     match result {
                         Ok(done) => {
@@ -397,12 +396,7 @@ impl<'a> Worker<'a> {
         Ok((results, due))
     }
 
-    fn due(
-        &mut self,
-        since: &due::Since<'_>,
-        place: usize,
-        options: &Options<'_>,
-    ) -> Result<(Results, Due)> {
+    fn due(&mut self, since: &due::Since<'_>, place: usize, options: &Options<'_>) -> Result<(Results, Due)> {
         let shard = &self.work.dataset.manifest.shards[place];
         let plan = since.plan(self.work, place, self.work.deliveries)?;
         let fresh = if plan.rows.is_empty() {

@@ -117,7 +117,8 @@ fn outcome(run: Run, place: Place, job: Job, catalogue: &Catalogue) -> Result<Ru
 fn tier_of(results: &Results, row: usize, job: &Job, policy_digest: [u8; 32]) -> RunTier {
     let policy = &job.policies[0];
     let side = |place: Option<usize>| {
-        let given = place.and_then(|i| Some((results.standards.get(i)?, &job.standards.get(i)?.plan.standard)));
+        let given =
+            place.and_then(|i| Some((results.standards.get(i)?, &job.standards.get(i)?.plan.standard)));
         let grade = given.and_then(|(r, standard)| r.grade[row].map(|g| standard.grades.id(g).to_owned()));
         (grade, given.and_then(|(r, _)| r.score[row]).map(Points::ten_thousandths))
     };

@@ -153,7 +153,15 @@ impl Picker {
     }
 
     /// Learns the classes that appeared since the last call.
+    #[inline]
     pub fn admit(&mut self, selections: &[Selection], classes: &[Class]) {
+        // Nearly always nothing is new.
+        if self.spans.len() < classes.len() {
+            self.learn(selections, classes);
+        }
+    }
+
+    fn learn(&mut self, selections: &[Selection], classes: &[Class]) {
         for class in classes.iter().skip(self.spans.len()) {
             let here = |n: usize| u32::try_from(n).expect("fewer than 2^32 pairs of class and selection");
             let first = self.places.len();

@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, ArrayRef, RecordBatch, StringArray};
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::{ClassId, FactId, NO_NUMBER, Registration};
+use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
 
 use super::rows::Rows;
@@ -45,10 +46,11 @@ impl<'a> Batch<'a> {
 
     fn required(self, name: &str) -> Result<&'a ArrayRef> {
         let column = self.columns.column_by_name(name).ok_or_else(|| self.shard.lost(name))?;
-        match (0..column.len()).find(|row| column.null_count() > 0 && column.is_null(*row)) {
-            Some(row) => Err(self.refused(name, "a value in every row")((row, "nothing".to_owned()))),
-            None => Ok(column),
+        if column.null_count() > 0 {
+            let row = (0..column.len()).find(|row| column.is_null(*row)).unwrap_or(0);
+            return Err(self.refused(name, "a value in every row")((row, "nothing".to_owned())));
         }
+        Ok(column)
     }
 
     fn refused(self, column: &str, expected: &str) -> impl Fn((usize, String)) -> Error {
@@ -132,7 +134,12 @@ impl Converter {
                 digits.and_then(|d| RegionCode::from_digits(d).ok())
             })
         });
-        let industry = batch.present("industry").map(|column| Texts::of(column, |text| text.parse().ok()));
+        let industry = batch.present("industry").map(|column| {
+            // Its fingerprint is taken once for each text too.
+            Texts::of(column, |text| {
+                text.parse().ok().map(|code: IndustryCode| (code, fingerprint(&code.to_string())))
+            })
+        });
         for row in 0..rows.class.len() {
             let Some(attributes) = book.registration(rows.class[row]) else { continue };
             let region = region.as_ref().map(|texts| texts.at(row)).transpose();
@@ -147,10 +154,11 @@ impl Converter {
                 size: attributes.size,
                 status: attributes.status,
                 region: region.flatten(),
-                industry: industry.flatten(),
+                industry: industry.flatten().map(|(code, _)| code),
                 capital: Some(rows.number[row]).filter(|n| *n != NO_NUMBER),
             };
-            rows.print[row] = registration_print(&registration);
+            let print = industry.flatten().map_or(0, |(_, print)| print);
+            rows.print[row] = registration_print(&registration, print);
             rows.registrations.push(row, registration);
         }
         Ok(())
@@ -159,8 +167,12 @@ impl Converter {
     fn dead(&mut self, batch: Batch<'_>, known_at: Moment, dead: &mut Vec<u32>) -> Result<()> {
         dead.clear();
         let from = &mut self.known_from;
-        columns::instants(batch.required("known_from")?, i64::MAX, from)
-            .map_err(batch.refused("known_from", "a moment"))?;
+        from.clear();
+        // It is not read when the shard's statistics say that everything was known.
+        if batch.columns.column_by_name("known_from").is_some() {
+            columns::instants(batch.required("known_from")?, i64::MAX, from)
+                .map_err(batch.refused("known_from", "a moment"))?;
+        }
         let until = &mut self.known_until;
         match batch.present("known_until") {
             Some(column) => columns::instants(column, i64::MAX, until)
@@ -173,9 +185,11 @@ impl Converter {
         let over = until.iter().fold(i64::MAX, |first, at| first.min(*at)) <= known_at;
         if late || over {
             let is_dead = |row: &usize| {
-                from[*row] > known_at || until.get(*row).is_some_and(|until| *until <= known_at)
+                from.get(*row).is_some_and(|from| *from > known_at)
+                    || until.get(*row).is_some_and(|until| *until <= known_at)
             };
-            dead.extend((0..from.len()).filter(is_dead).filter_map(|row| u32::try_from(row).ok()));
+            let rows = 0..batch.columns.num_rows();
+            dead.extend(rows.filter(is_dead).filter_map(|row| u32::try_from(row).ok()));
         }
         Ok(())
     }

@@ -134,7 +134,8 @@ impl<'s> Cut<'s> {
             if !follows || !days.is_sorted() {
                 return Err(self.days_error(first, rows, goes_on.map(|before| before.last_day)));
             }
-            before = days.last().map(|last_day| Carried { subject: *subject, last_day: *last_day }).or(before);
+            before =
+                days.last().map(|last_day| Carried { subject: *subject, last_day: *last_day }).or(before);
         }
         Ok(())
     }

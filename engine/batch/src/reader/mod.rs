@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, RecordBatch, StringArray};
+use arrow_schema::{DataType, TimeUnit};
 use hengxin_core::date::Moment;
 use hengxin_core::fact::{CreditFile, Deliveries};
 use hengxin_core::needs::Needs;
@@ -19,6 +20,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
+use parquet::file::statistics::Statistics;
 
 use crate::columns::{self, Coded};
 use crate::error::{Error, Result};
@@ -28,7 +30,7 @@ pub use book::{Attributes, ClassBook};
 use cut::Cut;
 
 /// Rows decoded in one go.
-const BATCH: usize = 32_768;
+const BATCH: usize = 16_384;
 
 /// Which columns a reader of a shard wants besides subject, class and day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -204,8 +206,38 @@ impl ShardFile {
         work: &mut dyn FnMut(&ClassBook, &SubjectFile<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut cut = Cut::new(self, deliveries, known_at);
-        self.batches(&wanted.columns(), rows, |batch, first| cut.batch(batch, first, book, work))?;
+        self.batches(&self.columns(wanted, known_at), rows, |batch, first| {
+            cut.batch(batch, first, book, work)
+        })?;
         cut.finish(book, work)
+    }
+
+    /// The columns read for a cut at `known_at`: since when rows are known is not asked when by the file's statistics all
+    /// of them are.
+    pub fn columns(&self, wanted: Wanted, known_at: Moment) -> Vec<&'static str> {
+        let mut columns = wanted.columns();
+        if self.latest("known_from").is_some_and(|latest| latest <= known_at) {
+            columns.retain(|name| *name != "known_from");
+        }
+        columns
+    }
+
+    /// The latest instant of a column without nulls, if the statistics tell.
+    fn latest(&self, name: &str) -> Option<Moment> {
+        let kind = self.metadata.schema().field_with_name(name).ok()?.data_type();
+        if !matches!(kind, DataType::Timestamp(TimeUnit::Microsecond, _)) {
+            return None;
+        }
+        let leaves = self.metadata.parquet_schema().columns();
+        let place = leaves.iter().position(|leaf| leaf.path().string() == name)?;
+        let groups = self.metadata.metadata().row_groups().iter();
+        groups
+            .map(|group| match group.column(place).statistics()? {
+                Statistics::Int64(found) if found.null_count_opt() == Some(0) => found.max_opt().copied(),
+                _ => None,
+            })
+            .try_fold(i64::MIN, |latest, found| Some(latest.max(found?)))
+            .map(Moment)
     }
 
     fn lost(&self, column: &str) -> Error {

@@ -154,7 +154,8 @@ mod tests {
             rows.number.push(i64::from(i));
             rows.reference.push(u64::from(i));
             rows.print.push(u64::from(i));
-            for days in [&mut rows.occurred_on, &mut rows.ends_on, &mut rows.publicity_until, &mut rows.repaired_on]
+            for days in
+                [&mut rows.occurred_on, &mut rows.ends_on, &mut rows.publicity_until, &mut rows.repaired_on]
             {
                 days.push(Date::FOREVER);
             }
