@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Date32Type, Decimal64Type, Int32Type, UInt8Type, UInt16Type, UInt64Type};
 use arrow_array::{
-    ArrayRef, Date32Array, Decimal64Array, DictionaryArray, Int32Array, RecordBatch, StringArray,
+    Array as _, ArrayRef, Date32Array, Decimal64Array, DictionaryArray, Int32Array, RecordBatch, StringArray,
     StructArray, UInt8Array, UInt16Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
@@ -18,6 +18,12 @@ use hengxin_core::region::RegionCode;
 use hengxin_core::standard::Standard;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Vocabulary;
+
+use parquet::arrow::ProjectionMask;
+use parquet::basic::{Compression, Encoding};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::digest::Fingerprint;
 use crate::job::Job;
@@ -33,9 +39,12 @@ pub struct Layout {
     sizes: Vec<String>,
 }
 
+/// The same in all rows of a file.
+const EDITION: &str = "edition";
+
 fn standard_fields() -> Fields {
     Fields::from(vec![
-        Field::new("edition", coded_text(), false),
+        Field::new(EDITION, coded_text(), false),
         Field::new("outcome", coded_text(), false),
         Field::new("score", DataType::Decimal64(18, 4), true),
         Field::new("grade", coded_text(), true),
@@ -46,7 +55,7 @@ fn standard_fields() -> Fields {
 
 fn field_fields() -> Fields {
     Fields::from(vec![
-        Field::new("edition", coded_text(), false),
+        Field::new(EDITION, coded_text(), false),
         Field::new("tier", DataType::UInt8, true),
         Field::new("previous_tier", DataType::UInt8, true),
     ])
@@ -141,19 +150,54 @@ impl Layout {
             .unwrap_or_else(|e| unreachable!("every column has the type and length of the schema: {e}"))
     }
 
+    /// How a file of results is encoded. Codes ascend and editions are all the same: what each has in common with the
+    /// one before it is not written. Dictionaries carry the other texts.
+    pub fn properties(&self, notes: Vec<KeyValue>) -> WriterProperties {
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::LZ4_RAW)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
+            .set_created_by(format!("hengxin {}", env!("CARGO_PKG_VERSION")))
+            .set_column_dictionary_enabled(ColumnPath::from("digest"), false)
+            .set_key_value_metadata(Some(notes));
+        let structures = self.schema.fields().iter().filter(|f| matches!(f.data_type(), DataType::Struct(_)));
+        let editions = structures.map(|f| ColumnPath::new(vec![f.name().clone(), EDITION.to_owned()]));
+        for path in editions.chain([ColumnPath::from("subject")]) {
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY);
+        }
+        properties.build()
+    }
+
     /// No results yet, of this layout.
     pub fn results(&self, rows: usize) -> Results {
         Results::new(self.standards.len(), self.policies.len(), rows)
     }
 
-    /// Adds the rows of a file to results: what [`Layout::encode`] wrote.
+    /// The columns of a file that [`Layout::decode`] wants: all but the editions, which the run's manifest says too.
+    ///
+    /// # Errors
+    /// A file of other standards or policies.
+    pub fn mask(
+        &self,
+        schema: &Schema,
+        descriptor: &SchemaDescriptor,
+    ) -> std::result::Result<ProjectionMask, String> {
+        if schema.fields() != self.schema.fields() {
+            return Err("columns of other standards or policies".to_owned());
+        }
+        let wanted = |path: &[String]| path.last().is_none_or(|name| name != EDITION);
+        let leaves = descriptor.columns().iter().enumerate();
+        let leaves = leaves.filter(|(_, leaf)| wanted(leaf.path().parts())).map(|(i, _)| i);
+        Ok(ProjectionMask::leaves(descriptor, leaves))
+    }
+
+    /// Adds the rows of a file to results: what [`Layout::encode`] wrote, read with [`Layout::mask`].
     ///
     /// # Errors
     /// What is not as this layout writes it.
     pub fn decode(&self, batch: &RecordBatch, results: &mut Results) -> std::result::Result<(), String> {
-        if batch.schema().fields() != self.schema.fields() {
-            return Err("columns of other standards or policies".to_owned());
-        }
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("no column `{name}`"));
         let subjects: &StringArray = column("subject")?.as_string::<i32>();
         for subject in subjects.iter().flatten() {
@@ -274,10 +318,16 @@ fn decoded<T: Copy>(
     let coded = column.as_dictionary::<Int32Type>();
     let texts: &StringArray = coded.values().as_string::<i32>();
     // A dictionary may hold entries no row uses; what they say is nobody's business.
-    let values: Vec<Option<std::result::Result<T, String>>> = texts.iter().map(|t| t.map(&read)).collect();
+    let values: Vec<Option<T>> = texts.iter().map(|text| text.and_then(|text| read(text).ok())).collect();
     for key in coded.keys() {
-        let value = key.and_then(|key| values.get(usize::try_from(key).ok()?)?.as_ref());
-        out.push(value.map(|value| value.clone()).transpose()?);
+        let key = key.and_then(|key| usize::try_from(key).ok()).filter(|key| !texts.is_null(*key));
+        out.push(match key {
+            None => None,
+            Some(key) => Some(match values[key] {
+                Some(value) => value,
+                None => read(texts.value(key))?,
+            }),
+        });
     }
     Ok(())
 }

@@ -13,10 +13,7 @@ use std::time::Instant;
 use hengxin_core::fact::Delivery;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
@@ -466,21 +463,8 @@ fn run_shard(shard: &Shard, file: String, sha256: String) -> RunShard {
 }
 
 fn encode(layout: &Layout, results: &Results, counts: &Counts, file: &str) -> Result<Vec<u8>> {
-    let subject = ColumnPath::from("subject");
-    let digest = ColumnPath::from("digest");
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::LZ4_RAW)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .set_created_by(format!("hengxin {}", env!("CARGO_PKG_VERSION")))
-        .set_column_dictionary_enabled(subject.clone(), false)
-        .set_column_encoding(subject, Encoding::DELTA_BYTE_ARRAY)
-        .set_column_dictionary_enabled(digest, false)
-        .set_key_value_metadata(Some(vec![KeyValue::new(
-            COUNTS_KEY.to_owned(),
-            serde_json::to_string(counts).unwrap_or_default(),
-        )]))
-        .build();
+    let notes = vec![KeyValue::new(COUNTS_KEY.to_owned(), serde_json::to_string(counts).unwrap_or_default())];
+    let properties = layout.properties(notes);
     let encoded = (|| {
         let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(layout.schema()), Some(properties))?;
         writer.write(&layout.encode(results))?;

@@ -310,14 +310,15 @@ pub fn read_results(place: &Place, file: &str, layout: &Layout) -> Result<Result
     let name = place.name_of(file);
     let source =
         place.open(file)?.ok_or_else(|| Error::content(&name, "no such file", "a shard of results"))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(source)
-        .and_then(|b| b.with_batch_size(32_768).build())
-        .map_err(|e| Error::parquet(&name, e))?;
+    let wrong = |found| Error::content(&name, found, "the columns of this run");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(source).map_err(|e| Error::parquet(&name, e))?;
+    let mask = layout.mask(builder.schema(), builder.parquet_schema()).map_err(wrong)?;
+    let reader = builder.with_projection(mask).with_batch_size(32_768).build();
+    let reader = reader.map_err(|e| Error::parquet(&name, e))?;
     let mut results = layout.results(0);
     for batch in reader {
         let batch = batch.map_err(|e| Error::parquet(&name, parquet::errors::ParquetError::from(e)))?;
-        let found = layout.decode(&batch, &mut results);
-        found.map_err(|found| Error::content(&name, found, "the columns of this run"))?;
+        layout.decode(&batch, &mut results).map_err(wrong)?;
     }
     Ok(results)
 }
