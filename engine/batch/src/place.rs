@@ -142,9 +142,9 @@ impl Place {
     /// Writes the manifest of what lies here: the file without which nothing of it counts.
     ///
     /// In a folder this is [`write`](Place::write): the lock keeps everybody else out. An object store has no locks, and
-    /// two programs may work under one prefix. Shards do not mind, for their names hold the digest of what decides
-    /// them; but the later of two manifests would take the place of the earlier, which somebody may have read already.
-    /// So a manifest is only ever created. One that is there and says the same is ours, written by an attempt whose
+    /// two programs may work under one prefix. Shards of runs do not mind, for their names hold the digest of what
+    /// decides them (those of datasets are told by their digests in the manifest); but the later of two manifests would
+    /// take the place of the earlier, which somebody may have read already. So a manifest is only ever created. One that is there and says the same is ours, written by an attempt whose
     /// answer was lost, or by a second run of the same command.
     ///
     /// # Errors

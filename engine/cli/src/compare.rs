@@ -28,9 +28,9 @@ Examples:
 
 With a limit that is not kept the exit code is 1 and every such limit is named; the output is written all the same.")]
 pub struct Arguments {
-    /// Folder of the first run, or s3://BUCKET/PREFIX.
+    /// Folder of the first run, or `s3://BUCKET/PREFIX`.
     run_a: PathBuf,
-    /// Folder of the second run, or s3://BUCKET/PREFIX.
+    /// Folder of the second run, or `s3://BUCKET/PREFIX`.
     run_b: PathBuf,
     /// The whole comparison as one JSON object.
     #[arg(long)]

@@ -38,7 +38,7 @@ Examples:
 
 Exit code 2 when there are faults.")]
     Check {
-        /// The dataset's folder, or s3://BUCKET/PREFIX.
+        /// The dataset's folder, or `s3://BUCKET/PREFIX`.
         folder: PathBuf,
         /// One JSON object.
         #[arg(long)]
@@ -60,7 +60,7 @@ docs/dataset.md.")]
         /// Parquet files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// The folder of the dataset, made when absent; or s3://BUCKET/PREFIX, of which the bucket is there.
+        /// The folder of the dataset, made when absent; or `s3://BUCKET/PREFIX`, of which the bucket is there.
         #[arg(long)]
         out: PathBuf,
         /// About how much memory rows may take up.
@@ -83,7 +83,7 @@ Examples:
   hengxin dataset export --out s3://credit/province
   hengxin dataset export --out province --known-at 2026-11-01T00:00:00+08:00")]
     Export {
-        /// The folder of the dataset, made when absent; or s3://BUCKET/PREFIX, of which the bucket is there.
+        /// The folder of the dataset, made when absent; or `s3://BUCKET/PREFIX`, of which the bucket is there.
         #[arg(long)]
         out: PathBuf,
         /// Nothing that was recorded later; all when not given.

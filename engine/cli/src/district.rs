@@ -51,7 +51,7 @@ pub struct Arguments {
     /// Tell what was written as JSON.
     #[arg(long)]
     json: bool,
-    /// The folder to write to, made when absent; for a dataset also s3://BUCKET/PREFIX, of which the bucket is there.
+    /// The folder to write to, made when absent; for a dataset also `s3://BUCKET/PREFIX`, of which the bucket is there.
     #[arg(long)]
     out: PathBuf,
 }

@@ -75,8 +75,7 @@ impl Half {
         let job = job(catalogue, &wanted, side.as_of, side.known_at)
             .map_err(|problem| Error::Refused(problem.to_string()))?;
         let place = place(&side.source.1).map_err(|failure| Error::Refused(failure.text()))?;
-        let dataset =
-            Dataset::open(place, Arc::clone(&catalogue.vocabulary))?;
+        let dataset = Dataset::open(place, Arc::clone(&catalogue.vocabulary))?;
         if dataset.manifest.digest != side.source_digest {
             return Err(Error::Content {
                 file: dataset.place.address(),

@@ -30,7 +30,7 @@ Examples:
 A run that was killed or cancelled goes on when the same command is given again. With --since only those are evaluated
 of whom something became known, whose horizon has come, or whose standard changed; the results are those of a full run.")]
 pub struct Arguments {
-    /// The folder of the dataset, or s3://BUCKET/PREFIX.
+    /// The folder of the dataset, or `s3://BUCKET/PREFIX`.
     #[arg(long, value_name = "FOLDER")]
     dataset: PathBuf,
     /// A field of supervision: its policy, and the standards it reads. May be given several times.
@@ -46,13 +46,13 @@ pub struct Arguments {
     /// Only what was known at this moment; all of it when absent.
     #[arg(long, value_name = "MOMENT")]
     known_at: Option<String>,
-    /// The folder of the run before, or s3://BUCKET/PREFIX: only who is due since then is evaluated.
+    /// The folder of the run before, or `s3://BUCKET/PREFIX`: only who is due since then is evaluated.
     #[arg(long, value_name = "RUN")]
     since: Option<PathBuf>,
     /// With --since: evaluate everyone, and take only the previous tiers from it.
     #[arg(long, requires = "since")]
     full: bool,
-    /// The folder of this run, made when absent; or s3://BUCKET/PREFIX, of which the bucket is there.
+    /// The folder of this run, made when absent; or `s3://BUCKET/PREFIX`, of which the bucket is there.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// Threads; as many as the machine has processors when absent.
@@ -163,11 +163,7 @@ fn print(run: &Run, report: &Report, out: &str) {
     }
     println!(
         "{:.1} s, {:.0} subjects/s, {:.0} facts/s, {} threads; {}",
-        report.seconds,
-        report.subjects_per_second,
-        report.rows_per_second,
-        report.threads,
-        out
+        report.seconds, report.subjects_per_second, report.rows_per_second, report.threads, out
     );
 }
 

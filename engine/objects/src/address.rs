@@ -85,7 +85,8 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: Result<(&str, &str), &str>) {
         let found = text.parse::<Address>();
-        let told = found.as_ref().map(|a| (a.to_string(), a.object("results/a b.parquet").unwrap().to_string()));
+        let told =
+            found.as_ref().map(|a| (a.to_string(), a.object("results/a b.parquet").unwrap().to_string()));
         match (told, expected) {
             (Ok(found), Ok((address, object))) => assert_eq!(found, (address.to_owned(), object.to_owned())),
             (Err(problem), Err(said)) => assert!(problem.to_string().contains(said), "{problem}"),

@@ -20,9 +20,7 @@ use bytes::Bytes;
 use hengxin_batch::place::Objects;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{
-    BackoffConfig, ClientConfigKey, ObjectStore, ObjectStoreExt as _, PutMode, RetryConfig,
-};
+use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, ObjectStoreExt as _, PutMode, RetryConfig};
 use tokio::runtime::Runtime;
 
 pub use address::{Address, BadAddress};
@@ -53,15 +51,16 @@ impl Bucket {
     pub fn open(address: Address) -> Result<Bucket> {
         // Fails when one is installed already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(&address.bucket).with_retry(RetryConfig {
-            backoff: BackoffConfig {
-                init_backoff: Duration::from_millis(200),
-                max_backoff: Duration::from_secs(5),
-                base: 2.0,
-            },
-            max_retries: 4,
-            retry_timeout: Duration::from_secs(45),
-        });
+        let mut builder =
+            AmazonS3Builder::from_env().with_bucket_name(&address.bucket).with_retry(RetryConfig {
+                backoff: BackoffConfig {
+                    init_backoff: Duration::from_millis(200),
+                    max_backoff: Duration::from_secs(5),
+                    base: 2.0,
+                },
+                max_retries: 4,
+                retry_timeout: Duration::from_secs(45),
+            });
         let set = |builder: &AmazonS3Builder, key| builder.get_config_value(&key).filter(|v| !v.is_empty());
         let endpoint = set(&builder, AmazonS3ConfigKey::S3Endpoint)
             .or_else(|| set(&builder, AmazonS3ConfigKey::Endpoint));
@@ -176,7 +175,8 @@ fn wait<T: Send + 'static>(
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(2).thread_name("hengxin-objects").enable_all().build()
     });
-    let runtime = runtime.as_ref().map_err(|e| Error::new(e.kind(), format!("no threads to ask a store: {e}")))?;
+    let runtime =
+        runtime.as_ref().map_err(|e| Error::new(e.kind(), format!("no threads to ask a store: {e}")))?;
     let (send, receive) = mpsc::channel();
     runtime.spawn(async move {
         // When nobody listens any more, nobody is to be told.

@@ -50,7 +50,9 @@ impl Server {
                 );
                 Error::new(ErrorKind::PermissionDenied, what)
             }
-            _ if text.contains("Received redirect without LOCATION") || told.code == Some("PermanentRedirect") => {
+            _ if text.contains("Received redirect without LOCATION")
+                || told.code == Some("PermanentRedirect") =>
+            {
                 let what = format!("bucket `{bucket}` is not at {name}; set AWS_REGION to where it is");
                 Error::new(ErrorKind::InvalidInput, what)
             }
@@ -82,7 +84,9 @@ pub fn is_unconditional(problem: &object_store::Error) -> bool {
 pub fn unencrypted(endpoint: &str) -> Error {
     Error::new(
         ErrorKind::InvalidInput,
-        format!("found the endpoint {endpoint}, which is not encrypted, expected https:// or AWS_ALLOW_HTTP=true"),
+        format!(
+            "found the endpoint {endpoint}, which is not encrypted, expected https:// or AWS_ALLOW_HTTP=true"
+        ),
     )
 }
 
@@ -106,7 +110,10 @@ pub fn no_credentials(why: &str) -> Error {
 
 /// Variables of the environment that cannot be used.
 pub fn settings(problem: object_store::Error) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("the store cannot be asked as set by AWS_*: {}", root(&problem)))
+    Error::new(
+        ErrorKind::InvalidInput,
+        format!("the store cannot be asked as set by AWS_*: {}", root(&problem)),
+    )
 }
 
 /// The last cause: the others repeat each other.
