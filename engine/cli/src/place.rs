@@ -2,11 +2,8 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::Arc;
 
-use anyhow::Context as _;
 use hengxin_batch::place::Place;
-use hengxin_objects::{Address, Bucket};
 
 use crate::failure::Failure;
 
@@ -19,9 +16,23 @@ pub fn place(text: impl AsRef<OsStr>) -> Result<Place, Failure> {
     if scheme != "s3" {
         return Err(Failure::Input(format!("found `{text}`, expected a folder or s3://BUCKET/PREFIX")));
     }
+    bucket(&text)
+}
+
+#[cfg(feature = "object-stores")]
+fn bucket(text: &str) -> Result<Place, Failure> {
+    use anyhow::Context as _;
+    use hengxin_objects::{Address, Bucket};
     let address: Address = text.parse().map_err(|e| Failure::Input(format!("{e}")))?;
-    let bucket = Bucket::open(address).with_context(|| text.into_owned())?;
-    Ok(Place::Objects(Arc::new(bucket)))
+    let bucket = Bucket::open(address).with_context(|| text.to_owned())?;
+    Ok(Place::Objects(std::sync::Arc::new(bucket)))
+}
+
+#[cfg(not(feature = "object-stores"))]
+fn bucket(text: &str) -> Result<Place, Failure> {
+    Err(Failure::Input(format!(
+        "found `{text}`, expected a folder: this program was built without the feature `object-stores`"
+    )))
 }
 
 /// Refuses an address where only a folder will do.
@@ -64,6 +75,7 @@ mod tests {
         for address in ["gs://b/x", "file:///srv/x", "S3://b/x"] {
             check(address, Err("expected a folder or s3://BUCKET/PREFIX"));
         }
-        check("s3://b//x", Err("empty"));
+        let fault = if cfg!(feature = "object-stores") { "empty" } else { "without the feature" };
+        check("s3://b//x", Err(fault));
     }
 }
