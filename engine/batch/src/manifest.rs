@@ -173,7 +173,7 @@ impl Manifest {
         let mut bytes = serde_json::to_vec_pretty(self)
             .unwrap_or_else(|e| unreachable!("texts and numbers are always written: {e}"));
         bytes.push(b'\n');
-        place.write(NAME, bytes)
+        place.publish(NAME, bytes)
     }
 
     /// Where it contradicts itself: what was found, and what was expected.

@@ -4,27 +4,33 @@
 //! nothing. In a folder that is a temporary file, sync, rename, sync of the folder.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::error::{Error, Result};
 
 /// An object store as this crate uses it; the program that links a client provides it.
 pub trait Objects: Send + Sync + std::fmt::Debug {
-    /// The whole object, or `None` when there is none.
+    /// The whole object, or `None` when there is none. A store without the bucket is an error, not an absent object.
     ///
     /// # Errors
-    /// What the store says.
-    fn get(&self, name: &str) -> std::result::Result<Option<Vec<u8>>, String>;
-    /// Writes the whole object at once.
+    /// What the store says, without the name of the object.
+    fn get(&self, name: &str) -> std::io::Result<Option<Bytes>>;
+    /// Writes the whole object at once, in the place of one of this name.
     ///
     /// # Errors
-    /// What the store says.
-    fn put(&self, name: &str, bytes: Vec<u8>) -> std::result::Result<(), String>;
-    /// Its address, for messages.
+    /// What the store says, without the name of the object.
+    fn put(&self, name: &str, bytes: Bytes) -> std::io::Result<()>;
+    /// Writes the whole object at once, unless there is one of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when there is one: it is left as it was. Else what the store says.
+    fn create(&self, name: &str, bytes: Bytes) -> std::io::Result<()>;
+    /// Its address, for messages and manifests, without a `/` at the end.
     fn address(&self) -> &str;
 }
 
@@ -49,7 +55,7 @@ pub enum Source {
     /// A file of a folder.
     File(File),
     /// An object, whole.
-    Bytes(bytes::Bytes),
+    Bytes(Bytes),
 }
 
 impl Place {
@@ -79,13 +85,12 @@ impl Place {
                 let path = folder.join(name);
                 match File::open(&path) {
                     Ok(file) => Ok(Some(Source::File(file))),
-                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
                     Err(e) => Err(Error::io(&path, e)),
                 }
             }
             Place::Objects(objects) => {
-                let found = objects.get(name).map_err(|why| self.refused(name, &why))?;
-                Ok(found.map(|bytes| Source::Bytes(bytes.into())))
+                Ok(objects.get(name).map_err(|e| self.failed(name, e))?.map(Source::Bytes))
             }
         }
     }
@@ -112,7 +117,7 @@ impl Place {
     /// When it cannot be written; nothing is left behind.
     pub fn write(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
         match self {
-            Place::Objects(objects) => objects.put(name, bytes).map_err(|why| self.refused(name, &why)),
+            Place::Objects(objects) => objects.put(name, bytes.into()).map_err(|e| self.failed(name, e)),
             Place::Folder(folder) => {
                 let path = folder.join(name);
                 let parent = path.parent().unwrap_or(folder);
@@ -134,13 +139,42 @@ impl Place {
         }
     }
 
-    fn refused(&self, name: &str, why: &str) -> Error {
-        Error::Refused(format!("{}: {why}", self.name_of(name)))
+    /// Writes the manifest of what lies here: the file without which nothing of it counts.
+    ///
+    /// In a folder this is [`write`](Place::write): the lock keeps everybody else out. An object store has no locks, and
+    /// two programs may work under one prefix. Shards of runs do not mind, for their names hold the digest of what
+    /// decides them (those of datasets are told by their digests in the manifest); but the later of two manifests would
+    /// take the place of the earlier, which somebody may have read already. So a manifest is only ever created. One that is there and says the same is ours, written by an attempt whose
+    /// answer was lost, or by a second run of the same command.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another one is there.
+    pub fn publish(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        let Place::Objects(objects) = self else { return self.write(name, bytes) };
+        let bytes = Bytes::from(bytes);
+        match objects.create(name, bytes.clone()) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                if objects.get(name).map_err(|e| self.failed(name, e))? == Some(bytes) {
+                    return Ok(());
+                }
+                Err(Error::content(
+                    self.name_of(name),
+                    "another manifest, published since this command began",
+                    "none: a prefix of its own for everything that is made; choose another one",
+                ))
+            }
+            Err(e) => Err(self.failed(name, e)),
+        }
+    }
+
+    fn failed(&self, name: &str, source: std::io::Error) -> Error {
+        Error::Io { path: self.name_of(name).into(), source }
     }
 
     /// Keeps every other process out of the folder as long as the guard lives, however this process ends. An object
-    /// store has no locks: there, that shards are committed under the digest of their inputs makes a second run
-    /// harmless.
+    /// store has no locks: there, that shards are committed under the digest of their inputs and manifests only
+    /// [published](Place::publish) makes a second run harmless.
     ///
     /// # Errors
     /// [`Error::Busy`] when another process is at work in it.

@@ -282,7 +282,7 @@ fn publish(
         return Err(Error::Cancelled);
     }
     work.out.write(REPORT, to_json(&report))?;
-    work.out.write(run::NAME, to_json(&run))?;
+    work.out.publish(run::NAME, to_json(&run))?;
     Ok((run, report))
 }
 

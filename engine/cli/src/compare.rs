@@ -13,6 +13,7 @@ use hengxin_standard::Catalogue;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::place::{only_a_folder, place};
 use crate::reasons::Reasons;
 
 /// Compare two runs: who moved, because of which clause, and what it costs the inspectors.
@@ -21,14 +22,15 @@ use crate::reasons::Reasons;
 Examples:
   hengxin compare runs/october runs/november                        a summary
   hengxin compare runs/october runs/november --html compare.html    one page to read and print
+  hengxin compare s3://credit/october s3://credit/november          runs in an object store
   hengxin compare runs/in-force runs/draft --json | jq .axes[0].moves
   hengxin compare runs/in-force runs/draft --standards my-standards --max-worse 2% --max-workload +10%
 
 With a limit that is not kept the exit code is 1 and every such limit is named; the output is written all the same.")]
 pub struct Arguments {
-    /// Folder of the first run.
+    /// Folder of the first run, or `s3://BUCKET/PREFIX`.
     run_a: PathBuf,
-    /// Folder of the second run.
+    /// Folder of the second run, or `s3://BUCKET/PREFIX`.
     run_b: PathBuf,
     /// The whole comparison as one JSON object.
     #[arg(long)]
@@ -67,6 +69,9 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    for (argument, path) in [("--html", &arguments.html), ("--movers-out", &arguments.movers_out)] {
+        path.as_deref().map_or(Ok(()), |path| only_a_folder(argument, path))?;
+    }
     let catalogue = crate::standards::load_or_shipped(arguments.standards.as_deref())?;
     let (first, second) =
         (Run::open(&arguments.run_a, &catalogue)?, Run::open(&arguments.run_b, &catalogue)?);
@@ -121,7 +126,7 @@ struct Run {
 
 impl Run {
     fn open(folder: &Path, catalogue: &Catalogue) -> Result<Run, Failure> {
-        let place = Place::from(folder);
+        let place = place(folder)?;
         let manifest = RunManifest::read(&place).map_err(refused)?;
         let side = side(folder, &manifest, catalogue)?;
         Ok(Run { place, manifest, side })

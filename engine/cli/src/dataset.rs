@@ -15,6 +15,7 @@ use hengxin_core::vocabulary::Vocabulary;
 use crate::data;
 use crate::failure::Failure;
 use crate::output;
+use crate::place::place;
 use crate::progress::Progress;
 
 /// Check a dataset, or make one.
@@ -33,10 +34,11 @@ enum Command {
 Examples:
   hengxin dataset check province
   hengxin dataset check --json province | jq .faults
+  hengxin dataset check s3://credit/province
 
 Exit code 2 when there are faults.")]
     Check {
-        /// The dataset's folder.
+        /// The dataset's folder, or `s3://BUCKET/PREFIX`.
         folder: PathBuf,
         /// One JSON object.
         #[arg(long)]
@@ -48,15 +50,17 @@ Examples:
   hengxin dataset sort facts.parquet more.parquet --out province
   hengxin dataset sort spark/*.parquet --out province --memory 2GiB --deliveries deliveries.json
   hengxin dataset sort facts.parquet --out province --quarantine bad.jsonl
+  TMPDIR=/data/tmp hengxin dataset sort spark/*.parquet --out s3://credit/province
 
 Rows that are the same are written once. A bad row is refused with its file, row and column; with --quarantine it is
-put aside and the others are written. Rows without a `fact` get an id from what they say. The columns are those of
+put aside and the others are written. What does not fit in memory is spilled beside the dataset; when --out is an object
+store, to the folder for temporary files (TMPDIR), which needs room for all rows. The files themselves are local. Rows without a `fact` get an id from what they say. The columns are those of
 docs/dataset.md.")]
     Sort {
         /// Parquet files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// The folder of the dataset; made when absent.
+        /// The folder of the dataset, made when absent; or `s3://BUCKET/PREFIX`, of which the bucket is there.
         #[arg(long)]
         out: PathBuf,
         /// About how much memory rows may take up.
@@ -76,9 +80,10 @@ docs/dataset.md.")]
     #[command(after_help = "\
 Examples:
   hengxin dataset export --data hengxin-data --out province
+  hengxin dataset export --out s3://credit/province
   hengxin dataset export --out province --known-at 2026-11-01T00:00:00+08:00")]
     Export {
-        /// The folder of the dataset; made when absent.
+        /// The folder of the dataset, made when absent; or `s3://BUCKET/PREFIX`, of which the bucket is there.
         #[arg(long)]
         out: PathBuf,
         /// Nothing that was recorded later; all when not given.
@@ -112,7 +117,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn check_all(folder: &Path, vocabulary: &Arc<Vocabulary>, json: bool) -> Result<(), Failure> {
     let progress = Progress::new(format!("checking {}", folder.display()), 1);
-    let report = check::check(&folder.into(), vocabulary, threads(), &|done, all| progress.of(done, all))
+    let report = check::check(&place(folder)?, vocabulary, threads(), &|done, all| progress.of(done, all))
         .map_err(failure)?;
     drop(progress);
     if json {
@@ -141,6 +146,7 @@ fn sort_all(
     quarantine: Option<&Path>,
     json: bool,
 ) -> Result<(), Failure> {
+    let place = place(out)?;
     let mut aside = quarantine
         .map(|path| {
             let made = std::fs::File::create(path).map(std::io::BufWriter::new);
@@ -156,7 +162,6 @@ fn sort_all(
         writeln!(file, "{line}").map_err(|source| Error::Io { path: path.to_owned(), source })
     };
     let progress = Progress::new("reading rows".to_owned(), 1);
-    let place: Place = out.into();
     let begun = Instant::now();
     let (manifest, sorted) =
         sort::sort(files, vocabulary, options, &place, quarantine.is_some().then_some(&mut keep), &|stage| {

@@ -13,6 +13,7 @@ use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 
 use crate::failure::Failure;
+use crate::place::{only_a_folder, place};
 use crate::progress::Progress;
 use crate::{dataset, output, workbook};
 
@@ -24,6 +25,7 @@ Examples:
   hengxin generate --enterprises 20000 --seed 7 --out big
   hengxin generate --format both --out district
   hengxin generate --as dataset --enterprises 5000000 --seed 7 --through 2026-10-31 --out province
+  hengxin generate --as dataset --out s3://credit/province
 
 The same seed and number give the same files on every machine. A dataset with a later last day is the same world,
 some days later.")]
@@ -49,7 +51,7 @@ pub struct Arguments {
     /// Tell what was written as JSON.
     #[arg(long)]
     json: bool,
-    /// The folder to write to; made when absent.
+    /// The folder to write to, made when absent; for a dataset also `s3://BUCKET/PREFIX`, of which the bucket is there.
     #[arg(long)]
     out: PathBuf,
 }
@@ -87,6 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             })?
         }
     };
+    only_a_folder("--out", &arguments.out)?;
     let files = district(enterprises, arguments.seed);
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("cannot make the folder {}", arguments.out.display()))?;
@@ -122,7 +125,7 @@ fn world(arguments: &Arguments) -> Result<(), Failure> {
     };
     let catalogue = crate::standards::load_or_shipped(None)?;
     let progress = Progress::new(format!("{} enterprises", options.enterprises), 1);
-    let place = arguments.out.as_path().into();
+    let place = place(&arguments.out)?;
     let begun = std::time::Instant::now();
     let manifest = hengxin_batch::world::generate(&catalogue.vocabulary, &options, &place, &|done, all| {
         progress.of(done, all);

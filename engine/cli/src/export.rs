@@ -18,19 +18,20 @@ use hengxin_store::{RecordVersion, Snapshot};
 use crate::data::{self, Place};
 use crate::dataset::{failure, told};
 use crate::failure::Failure;
+use crate::place::place as place_of;
 use crate::progress::Progress;
 
 /// Subjects listed at a time.
 const PAGE: usize = 4096;
 
-/// Exports the ledger of `place` into the folder `out`.
+/// Exports the ledger of `place` into `out`, a folder or the prefix of a bucket.
 pub fn export(place: &Place, out: &Path, known_at: Option<Moment>, json: bool) -> Result<(), Failure> {
     let begun = Instant::now();
+    let into = place_of(out)?;
     let catalogue = place.catalogue()?;
     let vocabulary = &catalogue.vocabulary;
     let ledger = place.open(&catalogue)?;
     let snapshot = ledger.snapshot(known_at).map_err(data::store)?;
-    let into: hengxin_batch::place::Place = out.into();
     let progress = Progress::none();
     progress.endless("exporting".to_owned());
     let manifest = write(&snapshot, vocabulary, &into)?;

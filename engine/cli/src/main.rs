@@ -14,6 +14,7 @@ mod failure;
 mod ingest;
 mod intake;
 mod output;
+mod place;
 mod population;
 mod progress;
 mod quarantine;
@@ -53,6 +54,10 @@ Examples:
   hengxin generate --out district         a synthetic district in the official templates
   hengxin rescore --dataset world --field food-production --out run    everyone in a dataset
   hengxin compare run run2 --html moved.html                           who moved, and why
+
+Datasets and runs lie in folders or in S3-compatible object stores: wherever a command takes the folder of one, it takes
+s3://BUCKET/PREFIX too. AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say who asks; AWS_ENDPOINT_URL names
+another store than Amazon's, AWS_ALLOW_HTTP=true allows one without TLS.
 
 Exit codes: 0 done, 1 failed, 2 bad input."
 )]

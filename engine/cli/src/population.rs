@@ -18,6 +18,7 @@ use hengxin_standard::Catalogue;
 use hengxin_store::{Ledger, RunTier};
 
 use crate::export;
+use crate::place::place;
 
 /// A catalogue to evaluate by, and the ledger of the service.
 pub struct Population {
@@ -36,7 +37,7 @@ impl Population {
     fn dataset(&self, order: &RunOrder) -> Result<Dataset, RunFailure> {
         let vocabulary = &self.catalogue.vocabulary;
         let place = match &order.source {
-            RunSource::Dataset(folder) => Place::from(Path::new(folder)),
+            RunSource::Dataset(address) => place(address).map_err(|f| RunFailure::Failed(f.text()))?,
             RunSource::Ledger => {
                 let place = Place::Folder(Path::new(&order.results).join("facts"));
                 let there = place.read(hengxin_batch::manifest::NAME).map_err(failed)?;

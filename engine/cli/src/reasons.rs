@@ -2,7 +2,6 @@
 //!
 //! Nothing of this is stored with a run: reasons are computed again from the dataset and the editions its manifest names.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use hengxin_batch::compare::{
@@ -12,7 +11,6 @@ use hengxin_batch::compare::{
 use hengxin_batch::dataset::Dataset;
 use hengxin_batch::delivered::DeliveredOn;
 use hengxin_batch::job::Job;
-use hengxin_batch::place::Place;
 use hengxin_batch::reader::{ClassBook, Wanted};
 use hengxin_batch::{Error, Result};
 use hengxin_core::fact::Dossier;
@@ -23,6 +21,8 @@ use hengxin_core::trace::Silent;
 use hengxin_core::uscc::Uscc;
 use hengxin_service::use_case::job::{self, job};
 use hengxin_standard::Catalogue;
+
+use crate::place::place;
 
 /// The reasons of two runs.
 pub struct Reasons {
@@ -74,8 +74,8 @@ impl Half {
         };
         let job = job(catalogue, &wanted, side.as_of, side.known_at)
             .map_err(|problem| Error::Refused(problem.to_string()))?;
-        let dataset =
-            Dataset::open(Place::from(Path::new(&side.source.1)), Arc::clone(&catalogue.vocabulary))?;
+        let place = place(&side.source.1).map_err(|failure| Error::Refused(failure.text()))?;
+        let dataset = Dataset::open(place, Arc::clone(&catalogue.vocabulary))?;
         if dataset.manifest.digest != side.source_digest {
             return Err(Error::Content {
                 file: dataset.place.address(),

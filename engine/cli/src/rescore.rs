@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hengxin_batch::dataset::Dataset;
 use hengxin_batch::moment::STILL;
-use hengxin_batch::place::Place as Folder;
 use hengxin_batch::rescore::{Options, Previous, Report, rescore};
 use hengxin_batch::run::Run;
 use hengxin_service::use_case::job::{Wanted, job};
@@ -15,6 +14,7 @@ use serde_json::json;
 use crate::data;
 use crate::failure::Failure;
 use crate::output;
+use crate::place::place;
 use crate::progress::Progress;
 use crate::question::problem;
 
@@ -25,11 +25,12 @@ Examples:
   hengxin rescore --dataset world --field food-production --as-of 2026-10-31 --out runs/october
   hengxin rescore --dataset world2 --field food-production --as-of 2026-11-01 --since runs/october --out runs/next
   hengxin rescore --dataset world --standard public-comprehensive@2026.1 --out runs/draft
+  hengxin rescore --dataset s3://credit/world2 --field tourism --since s3://credit/october --out s3://credit/next
 
 A run that was killed or cancelled goes on when the same command is given again. With --since only those are evaluated
 of whom something became known, whose horizon has come, or whose standard changed; the results are those of a full run.")]
 pub struct Arguments {
-    /// The folder of the dataset.
+    /// The folder of the dataset, or `s3://BUCKET/PREFIX`.
     #[arg(long, value_name = "FOLDER")]
     dataset: PathBuf,
     /// A field of supervision: its policy, and the standards it reads. May be given several times.
@@ -45,13 +46,13 @@ pub struct Arguments {
     /// Only what was known at this moment; all of it when absent.
     #[arg(long, value_name = "MOMENT")]
     known_at: Option<String>,
-    /// The folder of the run before: only who is due since then is evaluated.
+    /// The folder of the run before, or `s3://BUCKET/PREFIX`: only who is due since then is evaluated.
     #[arg(long, value_name = "RUN")]
     since: Option<PathBuf>,
     /// With --since: evaluate everyone, and take only the previous tiers from it.
     #[arg(long, requires = "since")]
     full: bool,
-    /// The folder of this run; made when absent.
+    /// The folder of this run, made when absent; or `s3://BUCKET/PREFIX`, of which the bucket is there.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// Threads; as many as the machine has processors when absent.
@@ -79,8 +80,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let wanted = Wanted { fields: arguments.fields.clone(), standards: arguments.wanted.clone() };
     let job = job(&catalogue, &wanted, as_of, known_at).map_err(problem)?;
     let dataset =
-        Dataset::open(folder(&arguments.dataset), Arc::clone(&catalogue.vocabulary)).map_err(batch)?;
+        Dataset::open(place(&arguments.dataset)?, Arc::clone(&catalogue.vocabulary)).map_err(batch)?;
     let previous = arguments.since.as_deref().map(previous).transpose()?;
+    let out = place(&arguments.out)?;
     let cancelled = cancelled_by_signal()?;
     let bar = Progress::new("re-scoring".to_owned(), dataset.manifest.subjects);
     let options = Options {
@@ -90,27 +92,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         cancelled,
         progress: &|progress| bar.at(progress.subjects),
     };
-    let (run, report) =
-        rescore(&dataset, &job, previous.as_ref(), &folder(&arguments.out), &options).map_err(batch)?;
+    let (run, report) = rescore(&dataset, &job, previous.as_ref(), &out, &options).map_err(batch)?;
     drop(bar);
     if arguments.json {
         output::json(&json!({ "run": run, "report": report }));
     } else {
-        print(&run, &report, &arguments.out);
+        print(&run, &report, &out.address());
     }
     Ok(())
 }
 
 /// A finished run.
 pub fn previous(path: &Path) -> Result<Previous, Failure> {
-    let place = folder(path);
+    let place = place(path)?;
     let run = Run::read(&place).map_err(batch)?;
     Ok(Previous { place, run })
-}
-
-/// A folder as a place.
-pub fn folder(path: &Path) -> Folder {
-    Folder::from(path)
 }
 
 /// A failure of a dataset or run, with the exit code of whoever caused it.
@@ -141,7 +137,7 @@ fn cancelled_by_signal() -> Result<&'static AtomicBool, Failure> {
     Ok(&CANCELLED)
 }
 
-fn print(run: &Run, report: &Report, out: &Path) {
+fn print(run: &Run, report: &Report, out: &str) {
     println!("{} subjects as of {}, known at {}", run.subjects, run.as_of, data::moment(run.known_at));
     for standard in &run.standards {
         let id = &standard.id;
@@ -167,11 +163,7 @@ fn print(run: &Run, report: &Report, out: &Path) {
     }
     println!(
         "{:.1} s, {:.0} subjects/s, {:.0} facts/s, {} threads; {}",
-        report.seconds,
-        report.subjects_per_second,
-        report.rows_per_second,
-        report.threads,
-        out.display()
+        report.seconds, report.subjects_per_second, report.rows_per_second, report.threads, out
     );
 }
 
