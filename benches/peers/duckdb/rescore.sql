@@ -108,84 +108,103 @@ weights AS (
 )
 SELECT
     class,
+    age,
+    in_force,
     -- Events with decay: 17 bits each; judgments and honours halve after 12 months, accidents after 24.
-    (judgment * 2 + honour * 2 * 131072 + accident * 2 * 17179869184)::DOUBLE AS events_12,
-    (judgment + honour * 131072 + accident * 2 * 17179869184)::DOUBLE AS events_24,
-    (judgment + honour * 131072 + accident * 17179869184)::DOUBLE AS events_36,
+    CASE WHEN age <= 36 THEN
+        (judgment + honour * 131072) * CASE age WHEN 12 THEN 2 ELSE 1 END
+        + accident * 17179869184 * CASE WHEN age <= 24 THEN 2 ELSE 1 END
+        ELSE 0 END::DOUBLE AS events,
     -- Counts: 10 bits each.
-    (commitment_full + commitment_all * 1024 + public_breach * 1048576)::DOUBLE AS deeds_36,
-    (commitment_full + commitment_all * 1024 + public_breach * 1048576 + voluntary * 1073741824 + charity * 1099511627776)::DOUBLE
-        AS deeds_24,
-    (inspection_good + inspection * 1024 + abnormal * 1048576)::DOUBLE AS checks_24,
-    (inspection_good + inspection * 1024 + abnormal * 1048576 + insured * 1073741824 + insurable * 1099511627776)::DOUBLE AS checks_12,
-    (major_bit)::BIGINT AS bits_36,
-    (major_bit | field_bit | broken_bit | penalty_bit | refused_bit)::BIGINT AS bits_24,
-    (major_bit | field_bit | broken_bit | penalty_bit | refused_bit | intent_bit)::BIGINT AS bits_12,
-    force_bits::BIGINT AS force_bits,
-    money::TINYINT AS money,
-    latest::TINYINT AS latest,
+    CASE WHEN age <= 36 THEN commitment_full + commitment_all * 1024 + public_breach * 1048576
+        + CASE WHEN age <= 24 THEN voluntary * 1073741824 + charity * 1099511627776 ELSE 0 END
+        ELSE 0 END::DOUBLE AS deeds,
+    CASE WHEN age <= 24 THEN inspection_good + inspection * 1024 + abnormal * 1048576
+        + CASE WHEN age <= 12 THEN insured * 1073741824 + insurable * 1099511627776 ELSE 0 END
+        ELSE 0 END::DOUBLE AS checks,
+    (CASE WHEN age <= 36 THEN major_bit ELSE 0 END
+        | CASE WHEN age <= 24 THEN field_bit | broken_bit | penalty_bit | refused_bit ELSE 0 END
+        | CASE WHEN age <= 12 THEN intent_bit ELSE 0 END
+        | CASE WHEN in_force THEN force_bits ELSE 0 END)::BIGINT AS bits,
+    CASE WHEN money IN (1, 4) AND age <= 24 OR money IN (2, 3) AND age <= 36 THEN money ELSE 0 END::TINYINT AS money,
+    CASE WHEN latest >= 5 OR age <= 24 THEN latest ELSE 0 END::TINYINT AS latest,
     says::BIGINT AS says,
-    penalty::BIGINT AS penalty,
-    on_time
-FROM weights;
+    CASE age WHEN 12 THEN penalty * 4 WHEN 24 THEN penalty * 2 WHEN 36 THEN penalty ELSE 0 END::SMALLINT AS penalty,
+    on_time AND age <= 36 AS on_time
+FROM weights, (VALUES (12), (24), (36), (99)) ages(age), (VALUES (true), (false)) forces(in_force);
+
+-- What has no effect on anything is left out, and with it most of the facts.
+DELETE FROM classes
+WHERE events = 0 AND deeds = 0 AND checks = 0 AND bits = 0 AND money = 0 AND latest = 0 AND penalty = 0 AND NOT on_time;
 
 WITH
--- Facts that are known, have happened and count, and that a window or a status can reach.
+-- Facts that are known, have happened, count, and have an effect at their age.
 counting AS (
     SELECT
         f.subject,
         f.number,
         f.file_row_number AS place,
-        CASE
-            WHEN occurred_on > (getvariable('as_of') - INTERVAL 12 MONTH)::DATE THEN 12
-            WHEN occurred_on > (getvariable('as_of') - INTERVAL 24 MONTH)::DATE THEN 24
-            WHEN occurred_on > (getvariable('as_of') - INTERVAL 36 MONTH)::DATE THEN 36
-            ELSE 99 END::TINYINT AS age,
-        ends_on IS NULL OR ends_on >= getvariable('as_of') AS in_force,
         f.reference,
         f.industry,
         f.established_on,
         c.*
-    FROM read_parquet(getvariable('facts'), file_row_number = true) f
-    JOIN classes c ON c.class = f.class
-    WHERE known_from <= getvariable('known_at')
-        AND (known_until IS NULL OR known_until > getvariable('known_at'))
-        AND occurred_on <= getvariable('as_of')
-        AND (repaired_on IS NULL OR repaired_on > getvariable('as_of'))
-        AND (publicity_until IS NULL OR publicity_until >= getvariable('as_of'))
-        AND (objections IS NULL OR len(list_filter(string_split(objections, ';'), lambda o:
-            o[1:10] <= getvariable('as_of')::VARCHAR AND (o[12:] = '' OR o[12:] > getvariable('as_of')::VARCHAR))) = 0)
+    FROM (
+        SELECT
+            *,
+            CASE
+                WHEN occurred_on > (getvariable('as_of') - INTERVAL 12 MONTH)::DATE THEN 12
+                WHEN occurred_on > (getvariable('as_of') - INTERVAL 24 MONTH)::DATE THEN 24
+                WHEN occurred_on > (getvariable('as_of') - INTERVAL 36 MONTH)::DATE THEN 36
+                ELSE 99 END AS age,
+            ends_on IS NULL OR ends_on >= getvariable('as_of') AS in_force
+        FROM read_parquet(getvariable('facts'), file_row_number = true)
+        WHERE known_from <= getvariable('known_at')
+            AND (known_until IS NULL OR known_until > getvariable('known_at'))
+            AND occurred_on <= getvariable('as_of')
+            AND (repaired_on IS NULL OR repaired_on > getvariable('as_of'))
+            AND (publicity_until IS NULL OR publicity_until >= getvariable('as_of'))
+            -- `from/until` or `from/`; where there are several, they are joined by semicolons.
+            AND (objections IS NULL OR CASE
+                WHEN strlen(objections) <= 21 THEN objections[1:10] > getvariable('as_of')::VARCHAR
+                    OR strlen(objections) = 21 AND objections[12:21] <= getvariable('as_of')::VARCHAR
+                ELSE len(list_filter(string_split(objections, ';'), lambda o: o[1:10] <= getvariable('as_of')::VARCHAR
+                    AND (o[12:] = '' OR o[12:] > getvariable('as_of')::VARCHAR))) = 0 END)
+    ) f
+    JOIN classes c ON c.class = f.class AND c.age = f.age AND c.in_force = f.in_force
 ),
 read AS (
     SELECT
         subject,
-        sum(CASE age WHEN 12 THEN events_12 WHEN 24 THEN events_24 WHEN 36 THEN events_36 ELSE 0 END)::BIGINT AS events,
-        sum(CASE age WHEN 12 THEN deeds_24 WHEN 24 THEN deeds_24 WHEN 36 THEN deeds_36 ELSE 0 END)::BIGINT AS deeds,
-        sum(CASE age WHEN 12 THEN checks_12 WHEN 24 THEN checks_24 ELSE 0 END)::BIGINT AS checks,
-        bit_or(CASE age WHEN 12 THEN bits_12 WHEN 24 THEN bits_24 WHEN 36 THEN bits_36 ELSE 0 END
-            | CASE WHEN in_force THEN force_bits ELSE 0 END
-            | CASE WHEN on_time AND age <= 36 THEN 1::BIGINT << (28 + CAST(reference AS INTEGER) % 34) ELSE 0 END) AS bits,
-        sum(number) FILTER (money = 1 AND age <= 24) AS fines,
-        sum(number) FILTER (money = 2 AND age <= 36) AS performed,
-        sum(number) FILTER (money = 3 AND age <= 36) AS breached,
-        sum(number) FILTER (money = 4 AND age <= 24) AS arrears,
-        max(place * 64 + says) FILTER (latest = 1 AND age <= 24) % 64 AS tax_grade,
-        max(place * 64 + says) FILTER (latest = 2 AND age <= 24) % 64 AS environment_grade,
-        max(place * 64 + says) FILTER (latest = 3 AND age <= 24) % 64 AS tax_data,
-        max(place * 524288 + CASE WHEN number IS NULL THEN 0 ELSE greatest(0, least(number, 400000)) + 1 END)
-            FILTER (latest = 4 AND age <= 24) % 524288 AS dynamic_risk,
-        max(place * 524288 + CASE WHEN number IS NULL THEN 0 ELSE greatest(0, least(number, 400000)) + 1 END)
-            FILTER (latest = 5) % 524288 AS static_risk,
-        -- Not active; industry unknown, another, or C13 to C15; established, as days since 1800, 0 when unknown.
-        max(place * 4194304 + says * 2097152
-            + CASE WHEN industry IS NULL THEN 0 WHEN industry[1:3] IN ('C13', 'C14', 'C15') THEN 2 ELSE 1 END * 524288
-            + CASE WHEN established_on IS NULL THEN 0 ELSE established_on - DATE '1800-01-01' END)
-            FILTER (latest = 6) % 4194304 AS registration,
-        -- Penalties in halves of quarters of a point. The first counts once, the second one and a half times, the others twice.
-        sum(penalty * CASE age WHEN 12 THEN 4 WHEN 24 THEN 2 ELSE 1 END) FILTER (penalty > 0 AND age <= 36) AS penalties,
-        min(place * 256 + penalty * CASE age WHEN 12 THEN 4 WHEN 24 THEN 2 ELSE 1 END, 2)
-            FILTER (penalty > 0 AND age <= 36) AS first_penalties
-    FROM counting
+        sum(events)::BIGINT AS events,
+        sum(deeds)::BIGINT AS deeds,
+        sum(checks)::BIGINT AS checks,
+        bit_or(CASE WHEN on_time THEN 1::BIGINT << (28 + CAST(reference AS INTEGER) % 34) ELSE bits END) AS bits,
+        sum(number) FILTER (money = 1) AS fines,
+        sum(number) FILTER (money = 2) AS performed,
+        sum(number) FILTER (money = 3) AS breached,
+        sum(number) FILTER (money = 4) AS arrears,
+        max(last) FILTER (latest = 1) % 64 AS tax_grade,
+        max(last) FILTER (latest = 2) % 64 AS environment_grade,
+        max(last) FILTER (latest = 3) % 64 AS tax_data,
+        max(last) FILTER (latest = 4) % 4194304 AS dynamic_risk,
+        max(last) FILTER (latest = 5) % 4194304 AS static_risk,
+        max(last) FILTER (latest = 6) % 4194304 AS registration,
+        -- Penalties in quarters of a point. The first counts once, the second one and a half times, the others twice.
+        sum(penalty) FILTER (penalty > 0) AS penalties,
+        min(place * 256 + penalty, 2) FILTER (penalty > 0) AS first_penalties
+    FROM (
+        SELECT
+            *,
+            -- The place of a fact and, in 22 bits, what it says. A score is one more than it is, 0 when it is absent. A
+            -- registration: not active; industry unknown, another, or C13 to C15; days since 1800, 0 when unknown.
+            place * 4194304 + CASE
+                WHEN latest = 6 THEN says * 2097152
+                    + CASE WHEN industry IS NULL THEN 0 WHEN industry[1:3] IN ('C13', 'C14', 'C15') THEN 1048576 ELSE 524288 END
+                    + CASE WHEN established_on IS NULL THEN 0 ELSE established_on - DATE '1800-01-01' END
+                WHEN latest >= 4 THEN CASE WHEN number IS NULL THEN 0 ELSE greatest(0, least(number, 400000)) + 1 END
+                ELSE says END AS last
+        FROM counting
+    )
     GROUP BY subject
 ),
 -- Points in ten-thousandths.
@@ -206,16 +225,16 @@ unpacked AS (
         (checks >> 30) & 1023 AS insured,
         checks >> 40 AS insurable,
         bits,
-        coalesce(fines, 0) AS fines,
-        coalesce(performed, 0) AS performed,
-        coalesce(performed, 0) + coalesce(breached, 0) AS contracted,
-        coalesce(arrears, 0) AS arrears,
+        coalesce(fines, 0)::BIGINT AS fines,
+        coalesce(performed, 0)::BIGINT AS performed,
+        (coalesce(performed, 0) + coalesce(breached, 0))::BIGINT AS contracted,
+        coalesce(arrears, 0)::BIGINT AS arrears,
         tax_grade, environment_grade, tax_data, dynamic_risk, static_risk,
         coalesce(registration >> 21, 0) = 1 AS not_active,
         coalesce((registration >> 19) & 3, 0) = 1 AS other_industry,
         CASE WHEN registration & 524287 > 0 THEN DATE '1800-01-01' + (registration & 524287)::INTEGER END AS established_on,
         -- Eighths of a point.
-        coalesce(4 * penalties - 2 * (first_penalties[1] % 256) - coalesce(first_penalties[2] % 256, 0), 0) AS penalty_eighths
+        coalesce(4 * penalties - 2 * (first_penalties[1] % 256) - coalesce(first_penalties[2] % 256, 0), 0)::BIGINT AS penalty_eighths
     FROM read
 ),
 scored AS (
@@ -233,11 +252,10 @@ scored AS (
         -- Performance.
         + CASE WHEN commitment_all = 0 THEN 350000 ELSE 50 * ((20000 * commitment_full + commitment_all) // (2 * commitment_all)) END
         + greatest(0, 200000 - 100000 * bit_count(bits & 130048))
-        + CASE WHEN contracted = 0 THEN 350000 ELSE
-            CASE WHEN (20000 * performed + contracted) // (2 * contracted) < 6000 THEN 0
-                WHEN (20000 * performed + contracted) // (2 * contracted) < 8000 THEN 200000
-                WHEN (20000 * performed + contracted) // (2 * contracted) < 9500 THEN 350000
-                ELSE 500000 END END
+        -- The share is rounded to a ten-thousandth: from 59.995 % it is 60 %.
+        + CASE WHEN contracted = 0 THEN 350000 WHEN performed * 20000 < contracted * 11999 THEN 0
+            WHEN performed * 20000 < contracted * 15999 THEN 200000 WHEN performed * 20000 < contracted * 18999 THEN 350000
+            ELSE 500000 END
         + greatest(0, 200000 - 100000 * public_breaches)
         + CASE WHEN bits & (1 << 25) = 0 THEN 400000 ELSE 0 END
         + CASE WHEN arrears < 10000000 THEN 200000 WHEN arrears < 100000000 THEN 100000 ELSE 0 END
@@ -309,10 +327,10 @@ food_grades AS (
 SELECT
     subject,
     CASE WHEN public_excluded THEN 'not-eligible' ELSE 'graded' END AS public_outcome,
-    (public_score / 100)::DECIMAL(18, 4) AS public_score,
+    public_score::DECIMAL(16, 0) * 0.01 AS public_score,
     CASE public_grade WHEN 1 THEN 'A' WHEN 2 THEN 'B' WHEN 3 THEN 'C' WHEN 4 THEN 'D' END AS public_grade,
     CASE WHEN food_excluded THEN 'not-eligible' WHEN food_score IS NULL THEN 'cannot-score' ELSE 'graded' END AS food_outcome,
-    (food_score / 100)::DECIMAL(18, 4) AS food_score,
+    food_score::DECIMAL(16, 0) * 0.01 AS food_score,
     CASE food_grade WHEN 1 THEN 'A' WHEN 2 THEN 'B' WHEN 3 THEN 'C' WHEN 4 THEN 'D' END AS food_grade,
     coalesce(food_grade, 3)::UTINYINT AS tier
 FROM food_grades
