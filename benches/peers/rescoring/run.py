@@ -25,8 +25,6 @@ import sys
 import time
 from pathlib import Path
 
-import duckdb
-
 PEERS = Path(__file__).resolve().parent.parent
 FIELD = "food-production"
 EDITIONS_SINCE = "2026-04-01"
@@ -55,8 +53,15 @@ class World:
             )
 
 
+class Failed(Exception):
+    """A command that ended with an exit code other than 0."""
+
+
 def measured(command):
-    """Runs a command: seconds by the clock, CPU seconds, peak MiB, and what it printed."""
+    """Runs a command: seconds by the clock, CPU seconds, peak MiB, and what it printed.
+
+    The peak is never less than what this program itself holds when it starts the command: it imports nothing large.
+    """
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     printed = process.stdout.read()
@@ -64,7 +69,7 @@ def measured(command):
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        sys.exit(f"exit code {process.returncode}: {' '.join(map(str, command))}")
+        raise Failed(f"exit code {process.returncode}: {' '.join(map(str, command))}")
     return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "mib": usage.ru_maxrss / 1024}, printed
 
 
@@ -90,50 +95,13 @@ def remove(path):
         path.unlink()
 
 
-COLUMNS = {
-    "public_outcome": '"standard:public-comprehensive".outcome',
-    "public_score": '"standard:public-comprehensive".score',
-    "public_grade": '"standard:public-comprehensive".grade',
-    "food_outcome": '"standard:food-producers".outcome',
-    "food_score": '"standard:food-producers".score',
-    "food_grade": '"standard:food-producers".grade',
-    "tier": '"field:food-production".tier',
-}
-
-
-def differences(ours: Path, theirs: Path):
-    """How many subjects there are on either side, how many differ in each column or in any, and a few of those."""
-    wanted = ", ".join(f"{path} AS {name}" for name, path in COLUMNS.items())
-    differs = {name: f"o.{name} IS DISTINCT FROM t.{name}" for name in COLUMNS}
-    either = " OR ".join(["o.subject IS NULL", "t.subject IS NULL", *differs.values()])
-    both = f"""(SELECT subject, {wanted} FROM '{ours}/results/*.parquet') o
-        FULL JOIN '{theirs}' t ON o.subject = t.subject"""
-    counts = ", ".join(f"count(*) FILTER ({test}) AS {name}" for name, test in differs.items())
-    row = duckdb.execute(f"SELECT count(o.subject), count(t.subject), {counts}, count(*) FILTER ({either}) FROM {both}")
-    ours_count, theirs_count, *columns, any_column = row.fetchall()[0]
-    sample = duckdb.execute(f"SELECT o, t FROM {both} WHERE {either} ORDER BY coalesce(o.subject, t.subject) LIMIT 5")
-    return ours_count, theirs_count, dict(zip(COLUMNS, columns)), any_column, sample.fetchall()
-
-
-def agree(world, ours, theirs, engine):
-    """Prints whether an engine's results are Hengxin's."""
-    ours_count, theirs_count, columns, differing, sample = differences(ours, theirs)
-    print(f"  {engine}: {theirs_count} subjects, {differing} of them differ from Hengxin's", flush=True)
-    if differing == 0 and ours_count == theirs_count == world.subjects:
-        return True
-    print(f"    Hengxin {ours_count}, dataset {world.subjects}; by column {columns}")
-    for pair in sample:
-        print(f"    Hengxin {pair[0]}\n    {engine} {pair[1]}")
-    return False
-
-
 def median(values):
     return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 
 
 def compare(world, engines, hengxin, threads, rounds, work):
     """All rounds of all engines over one world: the figures of each engine, a list for each round."""
-    work.mkdir(parents=True, exist_ok=True)
+    work.mkdir(parents=True)
     results = {engine: work / (engine if engine == "hengxin" else f"{engine}.parquet") for engine in engines}
     figures = {engine: [] for engine in engines}
     for number in range(rounds):
@@ -142,10 +110,11 @@ def compare(world, engines, hengxin, threads, rounds, work):
             figures[engine].append(once(engine, world, results[engine], hengxin, threads))
         if number == 0 and "hengxin" in engines:
             others = [engine for engine in engines if engine != "hengxin"]
-            if not all([agree(world, results["hengxin"], results[engine], engine) for engine in others]):
+            files = [results[engine] for engine in others]
+            command = [sys.executable, PEERS / "rescoring" / "equal.py", results["hengxin"], *files]
+            if others and subprocess.run(command).returncode != 0:
                 sys.exit(1)
-    for path in results.values():
-        remove(path)
+    remove(work)
     return figures
 
 
@@ -162,32 +131,43 @@ def show(figures):
         print(f"  {engine:8} {line[0]:>22} {line[1]:>22} {line[2]:>24} {line[3]:>22} {line[4]:>22}", flush=True)
 
 
-def arguments_of(parser):
+def one_world(world, arguments):
+    """Measures a world and prints its figures."""
+    about = f"{world.subjects:,} subjects, {world.facts:,} facts, as of {world.as_of}, {arguments.threads} threads"
+    print(f"{world.folder.name}: {about}, {arguments.rounds} rounds", flush=True)
+    engines = arguments.engines
+    figures = compare(world, engines, arguments.hengxin, arguments.threads, arguments.rounds, arguments.work)
+    show(figures)
+    return figures
+
+
+def names(text):
+    engines = text.split(",")
+    if not set(engines) <= set(ENGINES):
+        raise argparse.ArgumentTypeError(f"`{text}`; expected some of {','.join(ENGINES)}")
+    return engines
+
+
+def arguments_of(parser, engines):
     """Those of this program and of scaling.py."""
     root = PEERS.parent.parent
-    parser.add_argument("worlds", type=Path, nargs="+", metavar="WORLD", help="the folder of a dataset")
+    parser.add_argument("worlds", type=Path, nargs="*", metavar="WORLD", help="the folder of a dataset")
+    parser.add_argument("--engines", type=names, default=engines, help="some of hengxin,duckdb,polars")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--hengxin", type=Path, default=root / "target/release/hengxin", help="the program")
-    parser.add_argument("--work", type=Path, default=Path("rescoring-work"), help="where results are put and removed again")
+    parser.add_argument("--work", type=Path, default=Path("rescoring-work"), help="where results are put; made, and removed afterwards")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments_of(parser)
-    parser.add_argument("--engines", default=",".join(ENGINES), help="default: %(default)s")
+    arguments_of(parser, ENGINES)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every round there too")
     arguments = parser.parse_args()
-    engines = arguments.engines.split(",")
-    if not set(engines) <= set(ENGINES):
-        parser.error(f"--engines: {arguments.engines}; expected some of {','.join(ENGINES)}")
     everything = {}
     for folder in arguments.worlds:
         world = World(folder)
-        about = f"{world.subjects:,} subjects, {world.facts:,} facts, as of {world.as_of}, {arguments.threads} threads"
-        print(f"{folder.name}: {about}, {arguments.rounds} rounds", flush=True)
-        figures = compare(world, engines, arguments.hengxin, arguments.threads, arguments.rounds, arguments.work)
-        show(figures)
+        figures = one_world(world, arguments)
         everything[folder.name] = {"subjects": world.subjects, "facts": world.facts, "figures": figures}
     if arguments.json:
         arguments.json.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
