@@ -53,10 +53,6 @@ class World:
             )
 
 
-class Failed(Exception):
-    """A command that ended with an exit code other than 0."""
-
-
 def measured(command):
     """Runs a command: seconds by the clock, CPU seconds, peak MiB, and what it printed.
 
@@ -69,7 +65,7 @@ def measured(command):
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise Failed(f"exit code {process.returncode}: {' '.join(map(str, command))}")
+        sys.exit(f"exit code {process.returncode}: {' '.join(map(str, command))}")
     return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "mib": usage.ru_maxrss / 1024}, printed
 
 

@@ -4,8 +4,8 @@
     scaling.py --json scaling.json --svg scaling.svg
 
 Each WORLD is measured as run.py measures it, results compared, and its figures put into the JSON file beside those of
-other sizes; without a world, the drawing is made from the file alone. A size at which an engine fails, for want of
-memory for instance, is left out of its line; measure it with `--engines hengxin`.
+other sizes; without a world, the drawing is made from the file alone. Where an engine fails, for want of memory for
+instance, measure that size with `--engines hengxin`: the other's line then ends before it.
 """
 
 import argparse
@@ -31,6 +31,7 @@ def draw(measured, target):
 
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogFormatter, NullFormatter
 
     sizes = sorted(measured.values(), key=lambda size: size["facts"])
     plt.rcParams.update({"svg.hashsalt": "hengxin", "svg.fonttype": "none", "font.family": "sans-serif"})
@@ -48,8 +49,13 @@ def draw(measured, target):
             first = of_engine[0][1]["seconds"][0]
             time.plot(facts, [first * count / facts[0] for count in facts], ":", color="#444444", label="as the facts grow")
     memory.axhline(1024, linestyle=":", color="#444444", label="1 GiB")
-    for axes, title in ((time, "seconds"), (memory, "peak memory, MiB")):
-        axes.set(xscale="log", yscale="log", xlabel="facts", title=title)
+    facts = [size["facts"] for size in sizes]
+    for axes, title in ((time, "seconds by the clock"), (memory, "peak memory, MiB")):
+        axes.set(xscale="log", yscale="log", xlabel="million facts", title=title)
+        axes.set_xticks(facts, [f"{count / 1e6:.3g}" for count in facts], minor=False)
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.8)))
         axes.grid(True, which="major", color="#dddddd")
         axes.legend(frameon=False)
     figure.savefig(target, metadata={"Date": None})
