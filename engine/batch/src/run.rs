@@ -263,155 +263,9 @@ impl Run {
 
 /// The results of a finished run, shard by shard, from some subject on.
 #[derive(Debug)]
-/// A shard of results.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunShard {
-    /// Its file in the run's folder.
-    pub file: String,
-    /// First subject.
-    pub first: String,
-    /// Last subject.
-    pub last: String,
-    /// Subjects in it.
-    pub subjects: u64,
-    /// SHA-256 of the shard of facts it was computed from.
-    pub input: String,
-    /// SHA-256 of the file.
-    pub sha256: String,
-}
-
-impl Counts {
-    /// The counts of a shard.
-    pub fn of(job: &Job, results: &Results) -> Counts {
-        let mut counts = Counts::default();
-        for (i, standard) in job.standards.iter().enumerate() {
-            let standard = &standard.plan.standard;
-            let (mut kinds, mut grades) =
-                ([0u64; Kind::ALL.len()], vec![0u64; standard.grades.all.len() + 1]);
-            let given = &results.standards[i];
-            for (kind, grade) in given.kind.iter().zip(&given.grade) {
-                kinds[*kind as usize] += 1;
-                if *kind != Kind::NotEligible {
-                    // Without a grade counts after the last one.
-                    grades[grade.map_or(standard.grades.all.len(), usize::from)] += 1;
-                }
-            }
-            let names = Kind::ALL.iter().map(|kind| kind.name());
-            counts.outcomes.insert(standard.id.clone(), named(names, &kinds));
-            let names = standard.grades.all.iter().map(|grade| grade.id.as_str()).chain(["none"]);
-            counts.grades.insert(standard.id.clone(), named(names, &grades));
-        }
-        for (i, policy) in job.policies.iter().enumerate() {
-            // Tiers count from 1; 0 stands for none.
-            let mut tiers = [0u64; 256];
-            let mut moved = 0;
-            for (tier, before) in results.fields[i].tier.iter().zip(&results.fields[i].previous) {
-                tiers[usize::from(tier.unwrap_or(0))] += 1;
-                moved += u64::from(tier != before);
-            }
-            let names: Vec<String> =
-                (0..256).map(|n| if n == 0 { "none".to_owned() } else { n.to_string() }).collect();
-            let field = &policy.policy.field;
-            counts.tiers.insert(field.clone(), named(names.iter().map(String::as_str), &tiers));
-            counts.moved.insert(field.clone(), moved);
-        }
-        counts
-    }
-
-    /// Adds the counts of another shard.
-    pub fn merge(&mut self, other: &Counts) {
-        for (mine, theirs) in [
-            (&mut self.outcomes, &other.outcomes),
-            (&mut self.grades, &other.grades),
-            (&mut self.tiers, &other.tiers),
-        ] {
-            for (key, values) in theirs {
-                let of = mine.entry(key.clone()).or_default();
-                for (value, n) in values {
-                    *of.entry(value.clone()).or_default() += n;
-                }
-            }
-        }
-        for (field, n) in &other.moved {
-            *self.moved.entry(field.clone()).or_default() += n;
-        }
-    }
-}
-
-/// Counts that are not zero, by name.
-fn named<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> BTreeMap<String, u64> {
-    names.zip(counts).filter(|(_, n)| **n > 0).map(|(name, n)| (name.to_owned(), *n)).collect()
-}
-
-/// The id of a run: everything that decides its results.
-pub(crate) fn id(job: &Job, source: &str, previous: Option<&str>) -> String {
-    sha256_of(&["hengxin run 1", &job.digest(), source, previous.unwrap_or_default()])
-}
-
-impl Run {
-    /// The heads of a job's standards and policies.
-    pub(crate) fn heads(job: &Job) -> (Vec<RunStandard>, Vec<RunPolicy>) {
-        let standards = job.standards.iter().map(|s| {
-            let standard = &s.plan.standard;
-            RunStandard {
-                id: standard.id.clone(),
-                edition: standard.edition.clone(),
-                title: standard.title.clone(),
-                status: standard.status.name().to_owned(),
-                digest: s.digest.clone(),
-            }
-        });
-        let id = |place: Option<usize>| place.map(|i| job.standards[i].plan.standard.id.clone());
-        let policies = job.policies.iter().map(|p| RunPolicy {
-            field: p.policy.field.clone(),
-            policy: p.policy.id.clone(),
-            edition: p.policy.edition.clone(),
-            status: p.policy.status.name().to_owned(),
-            digest: p.digest.clone(),
-            public: id(p.public),
-            industry: id(p.industry),
-        });
-        (standards.collect(), policies.collect())
-    }
-
-    /// A new manifest's fixed words.
-    pub(crate) fn format() -> (String, u32) {
-        (FORMAT.to_owned(), VERSION)
-    }
-
-    /// Reads the manifest of a place.
-    ///
-    /// # Errors
-    /// When there is none: the run never finished, or is none.
-    pub fn read(place: &Place) -> Result<Run> {
-        let file = place.name_of(NAME);
-        let bytes = place.read(NAME)?.ok_or_else(|| {
-            Error::content(
-                &file,
-                "no such file",
-                "the manifest of a finished run (`hengxin rescore` makes one)",
-            )
-        })?;
-        let run: Run = serde_json::from_slice(&bytes)
-            .map_err(|e| Error::content(&file, e.to_string(), "the manifest of a run"))?;
-        if (run.format.as_str(), run.version) != (FORMAT, VERSION) {
-            let found = format!("`{}` version {}", run.format, run.version);
-            return Err(Error::content(&file, found, format!("`{FORMAT}` version {VERSION}")));
-        }
-        let subjects: u64 = run.shards.iter().map(|s| s.subjects).sum();
-        if subjects != run.subjects {
-            let found = format!("{} subjects", run.subjects);
-            return Err(Error::content(&file, found, format!("{subjects} subjects, the sum of its shards")));
-        }
-        Ok(run)
-    }
-}
-
-/// The results of a finished run, shard by shard, from some subject on.
-#[derive(Debug)]
 pub struct Shards<'r> {
     place: &'r Place,
-    shards: &'r [RunShard],
+    left: &'r [RunShard],
     layout: Arc<Layout>,
 }
 
@@ -426,7 +280,7 @@ impl<'r> Shards<'r> {
     ) -> Shards<'r> {
         let start = run.shards.partition_point(|s| s.last.as_str() < first);
         let end = run.shards.partition_point(|s| s.first.as_str() <= last);
-        Shards { place, shards: run.shards.get(start..end).unwrap_or_default(), layout }
+        Shards { place, left: run.shards.get(start..end).unwrap_or_default(), layout }
     }
 
     /// The next shard's; `None` after the last.
@@ -434,8 +288,8 @@ impl<'r> Shards<'r> {
     /// # Errors
     /// A shard that is absent, damaged, or of another layout.
     pub fn next_shard(&mut self) -> Result<Option<Results>> {
-        let Some((shard, rest)) = self.shards.split_first() else { return Ok(None) };
-        self.shards = rest;
+        let Some((shard, rest)) = self.left.split_first() else { return Ok(None) };
+        self.left = rest;
         let results = read_results(self.place, &shard.file, &self.layout)?;
         if results.len() as u64 != shard.subjects {
             return Err(Error::content(
