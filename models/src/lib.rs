@@ -7,11 +7,14 @@
 //!
 //! Not here: the command line, reports, and the engine that serves a card.
 
+pub mod binning;
 mod distribution;
 mod exact;
 pub mod history;
 mod mass;
+mod woe;
 
 pub use distribution::{NORMAL_95, chi_squared_tail, normal_two_sided};
 pub use exact::SplitMix64;
 pub use mass::{Count, Mass};
+pub use woe::weight_of_evidence;
