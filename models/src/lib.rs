@@ -11,6 +11,7 @@ pub mod binning;
 mod distribution;
 mod exact;
 pub mod history;
+pub mod logistic;
 mod mass;
 mod woe;
 
