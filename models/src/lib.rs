@@ -13,6 +13,7 @@ mod exact;
 pub mod history;
 pub mod logistic;
 mod mass;
+pub mod metrics;
 mod woe;
 
 pub use distribution::{NORMAL_95, chi_squared_tail, normal_two_sided};

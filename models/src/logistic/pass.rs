@@ -8,25 +8,25 @@ use super::sample::Sample;
 use crate::exact::{BLOCK, Grid};
 
 /// A sample with its columns scaled by powers of two, so that no number in it exceeds 1.
-pub(super) struct Scaled<'s, 'a> {
-    pub(super) sample: &'s Sample<'a>,
+pub(crate) struct Scaled<'s, 'a> {
+    pub(crate) sample: &'s Sample<'a>,
     /// Of the intercept and each column; exact.
-    pub(super) scale: Vec<f64>,
+    pub(crate) scale: Vec<f64>,
     /// The greatest weight of a row.
     weight_max: f64,
     offset_max: f64,
     /// The weight of all rows.
-    pub(super) weight: f64,
+    pub(crate) weight: f64,
     threads: usize,
 }
 
 /// The sums of a pass, in scaled columns, intercept first.
 #[derive(Clone, Debug)]
-pub(super) struct Pass {
-    pub(super) loss: f64,
-    pub(super) gradient: Vec<f64>,
+pub(crate) struct Pass {
+    pub(crate) loss: f64,
+    pub(crate) gradient: Vec<f64>,
     /// Row-major, symmetric, `(k+1) × (k+1)`.
-    pub(super) hessian: Option<Vec<f64>>,
+    pub(crate) hessian: Option<Vec<f64>>,
     /// The least linear predictor of a default, the greatest of the others.
     lowest_bad: f64,
     highest_good: f64,
@@ -34,7 +34,7 @@ pub(super) struct Pass {
 
 impl Pass {
     /// Whether the linear predictor tells the classes apart without error.
-    pub(super) fn separates(&self) -> bool {
+    pub(crate) fn separates(&self) -> bool {
         self.lowest_bad > self.highest_good
     }
 }
@@ -57,7 +57,7 @@ struct Totals {
 }
 
 impl<'s, 'a> Scaled<'s, 'a> {
-    pub(super) fn new(sample: &'s Sample<'a>, threads: usize) -> Scaled<'s, 'a> {
+    pub(crate) fn new(sample: &'s Sample<'a>, threads: usize) -> Scaled<'s, 'a> {
         let power = |bound: f64| {
             // Columns of zeros stay as they are.
             if bound > 0.0 { libm::scalbn(1.0, -libm::frexp(bound).1) } else { 1.0 }
@@ -74,12 +74,12 @@ impl<'s, 'a> Scaled<'s, 'a> {
         Scaled { sample, scale, weight_max, offset_max: greatest(&sample.offset, 0.0), weight, threads }
     }
 
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.scale.len()
     }
 
     /// The sums at `theta` (scaled, intercept first).
-    pub(super) fn pass(&self, theta: &[f64], second: bool) -> Pass {
+    pub(crate) fn pass(&self, theta: &[f64], second: bool) -> Pass {
         let reach = theta.iter().map(|t| t.abs()).sum::<f64>() + self.offset_max + 1.0;
         let grids = Grids {
             loss: Grid::for_bound(self.weight_max * reach),
@@ -202,7 +202,7 @@ fn outer(w: f64, x: &[f64], grid: Grid, triangle: &mut [f64]) {
 
 /// Four partial sums in a fixed arrangement: the same for a row wherever it stands.
 #[inline]
-pub(super) fn dot(x: &[f64], theta: &[f64]) -> f64 {
+pub(crate) fn dot(x: &[f64], theta: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let (x4, theta4) = (x.chunks_exact(4), theta.chunks_exact(4));
     let rest: f64 = x4.remainder().iter().zip(theta4.remainder()).map(|(x, t)| x * t).sum();
@@ -216,7 +216,7 @@ pub(super) fn dot(x: &[f64], theta: &[f64]) -> f64 {
 
 /// `1 / (1 + e^-η)` and `ln(1 + e^η)`, without overflow.
 #[inline]
-pub(super) fn logistic(eta: f64) -> (f64, f64) {
+pub(crate) fn logistic(eta: f64) -> (f64, f64) {
     let e = libm::exp(-eta.abs());
     let p = if eta >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) };
     (p, libm::log1p(e) + eta.max(0.0))
@@ -244,7 +244,7 @@ fn square(triangle: &[i128], width: usize, grid: Grid) -> Vec<f64> {
 /// Sums over groups of the outer products of each group's gradient, row-major: the middle of the clustered covariance.
 ///
 /// Without groups every row is one.
-pub(super) fn scores(scaled: &Scaled<'_, '_>, theta: &[f64]) -> (Vec<f64>, usize) {
+pub(crate) fn scores(scaled: &Scaled<'_, '_>, theta: &[f64]) -> (Vec<f64>, usize) {
     let width = scaled.width();
     let sample = scaled.sample;
     let rows = sample.design.rows();

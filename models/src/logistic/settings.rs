@@ -57,7 +57,7 @@ pub enum Bounds {
 
 /// Settings that are in range. Only [`Settings::check`] makes them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CheckedSettings(pub(super) Settings);
+pub struct CheckedSettings(pub(crate) Settings);
 
 /// A setting is out of range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -94,7 +94,7 @@ impl Settings {
         Ok(CheckedSettings(self))
     }
 
-    pub(super) fn faults(&self) -> Result<(), SettingError> {
+    pub(crate) fn faults(&self) -> Result<(), SettingError> {
         let range = |setting, found, expected| Err(SettingError::Range { setting, found, expected });
         if !(self.ridge.is_finite() && self.ridge >= 0.0) {
             return range("ridge", self.ridge, "a number from 0");
