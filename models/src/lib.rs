@@ -14,9 +14,11 @@ pub mod history;
 pub mod logistic;
 mod mass;
 pub mod metrics;
+mod scaling;
 mod woe;
 
 pub use distribution::{NORMAL_95, chi_squared_tail, normal_two_sided};
 pub use exact::SplitMix64;
 pub use mass::{Count, Mass};
+pub use scaling::{Card, CardFeature, Scaling, ScalingError};
 pub use woe::weight_of_evidence;

@@ -316,7 +316,7 @@ mod tests {
     use crate::history::Label;
 
     fn rules(change: impl FnOnce(&mut Rules)) -> CheckedRules {
-        let mut rules = Rules { share_min: 0.0, ..Rules::default() };
+        let mut rules = Rules { share_min: 0.0, bend: 0.1, prior: 1.0, ..Rules::default() };
         change(&mut rules);
         rules.check().expect("rules in range")
     }

@@ -19,7 +19,7 @@ pub struct Rules {
     /// The least difference of the event rates of neighbouring bins, from 0 to 1.
     pub rate_gap_min: f64,
     /// How much more information value a bent trend (peak or valley) must have than the best monotone one before
-    /// [`Trend::Automatic`] takes it, as a share: 0.1 asks for a tenth more.
+    /// [`Trend::Automatic`] takes it, as a share: 0.5 asks for half as much again.
     pub bend: f64,
     /// The most pieces that the search puts together, from 2 to 1,000; finer bins are first joined into about equal
     /// pieces.
@@ -39,19 +39,21 @@ pub struct Rules {
     pub unseen: Unseen,
 }
 
+/// The smallest bin, the bend and the prior are those with the best mean AUC over five folds of the learning rows of German
+/// Credit; over a wide range they differ by less than a quarter of its standard error.
 impl Default for Rules {
     fn default() -> Rules {
         Rules {
             trend: Trend::Automatic,
             bins_max: 10,
-            share_min: 0.05,
+            share_min: 0.03,
             events_min: 1.0,
             nonevents_min: 1.0,
             rate_gap_min: 0.0,
-            bend: 0.1,
+            bend: 0.5,
             pieces_max: 256,
             rare: 20.0,
-            prior: 1.0,
+            prior: 10.0,
             cuts: Cuts::Free,
             missing: Absent::Own,
             special: Absent::Own,
@@ -127,7 +129,7 @@ pub enum Unseen {
 
 /// Rules that are in range. Only [`Rules::check`] makes them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CheckedRules(pub(super) Rules);
+pub struct CheckedRules(pub(crate) Rules);
 
 /// A rule is out of range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -160,7 +162,7 @@ impl Rules {
         Ok(CheckedRules(self))
     }
 
-    pub(super) fn faults(&self) -> Result<(), RuleError> {
+    pub(crate) fn faults(&self) -> Result<(), RuleError> {
         let within = |rule, found: f64, inside: bool, expected| {
             if inside { Ok(()) } else { Err(RuleError::Range { rule, found, expected }) }
         };
