@@ -7,7 +7,9 @@
 //!
 //! Not here: the command line, reports, and the engine that serves a card.
 
+pub mod as_linfa;
 pub mod binning;
+pub mod calibration;
 mod distribution;
 mod exact;
 pub mod history;
@@ -15,6 +17,7 @@ pub mod logistic;
 mod mass;
 pub mod metrics;
 mod scaling;
+pub mod select;
 mod woe;
 
 pub use distribution::{NORMAL_95, chi_squared_tail, normal_two_sided};
