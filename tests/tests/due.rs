@@ -13,12 +13,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hengxin_batch::Error;
 use hengxin_batch::dataset::Dataset;
-use hengxin_batch::job::Job;
+use hengxin_batch::job::{Job, JobStandard};
+use hengxin_batch::layout::Layout;
 use hengxin_batch::place::Place;
 use hengxin_batch::rescore::{Options, Previous, Report, rescore};
-use hengxin_batch::run::Run;
+use hengxin_batch::results::{Given, Kind};
+use hengxin_batch::run::{Run, read_results};
 use hengxin_batch::world;
-use hengxin_core::date::Date;
+use hengxin_core::date::{Date, Moment};
 use hengxin_service::use_case::job;
 use hengxin_standard::Catalogue;
 
@@ -111,6 +113,55 @@ fn an_incremental_run_is_a_full_run() {
     for why in ["facts", "horizon", "carried"] {
         assert!(reasons.get(why).is_some_and(|n| *n > 0), "{why} in {reasons:?}, seed {seed}");
     }
+}
+
+/// The ledger knows no subject of whom no row was recorded by then; a dataset of today has its rows all the same.
+#[test]
+fn who_was_not_known_yet_has_no_tier_until_it_is() {
+    let catalogue = Catalogue::shipped().expect("sound");
+    let folder = tempfile::tempdir().expect("a folder");
+    let day: Date = "2026-10-31".parse().expect("a date");
+    let dataset = made(&catalogue, &folder.path().join("w"), 2_000, seed(), day);
+    let now = work(&catalogue, &dataset, &["food-production"], day);
+    // Five years are in the dataset, and the last enterprises became known in its last days.
+    let then = Job { known_at: Moment(dataset.manifest.known_at.0 - 900 * 86_400_000_000), ..now.clone() };
+    let (before, _) = run(&dataset, &then, None, false, 2, &folder.path().join("then"));
+
+    let layout = Layout::new(&then, &catalogue.vocabulary);
+    let (mut told, mut strangers) = (0, 0);
+    for (shard, of) in before.run.shards.iter().zip(&dataset.manifest.shards) {
+        let results = read_results(&before.place, &shard.file, &layout).expect("results");
+        let mut row = 0;
+        let file = dataset.shard(of).expect("a shard");
+        // Anything that became known since the beginning of time.
+        let beginning = Moment(i64::MIN);
+        let each = &mut |subject, _, known| {
+            assert_eq!(results.subject[row], subject);
+            let silent = results.fields[0].tier[row].is_none()
+                && results
+                    .standards
+                    .iter()
+                    .all(|s| s.kind[row] == Kind::CannotScore && s.grade[row].is_none());
+            let indicators = |given: &Given, job: &JobStandard| {
+                usize::from(given.unknown[row]) == job.plan.standard.indicators.len()
+            };
+            if known {
+                told += u32::from(!silent);
+            } else {
+                assert!(silent, "{subject} was not known");
+                assert!(results.standards.iter().zip(&then.standards).all(|(s, j)| indicators(s, j)));
+                strangers += 1;
+            }
+            row += 1;
+            Ok(())
+        };
+        file.changes(Some(beginning), then.known_at, each).expect("readable");
+    }
+    assert!(strangers > 0 && told > 0, "{strangers} strangers and {told} tiers show nothing");
+
+    let (full, _) = run(&dataset, &now, Some(&before), false, 2, &folder.path().join("full"));
+    let (due, _) = run(&dataset, &now, Some(&before), true, 2, &folder.path().join("due"));
+    assert!(files(&full) == files(&due), "known since then, they are due");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use hengxin_core::date::Date;
 use hengxin_core::fact::{Classes, Dossier};
 use hengxin_core::kernel::{Evaluation, Outcome, Workbench, evaluate};
+use hengxin_core::standard::Standard;
 use hengxin_core::tier::{Standing as Graded, classify};
 use hengxin_core::trace::Silent;
 
@@ -29,18 +30,10 @@ impl<'j> Evaluator<'j> {
         let benches: Vec<Workbench> = job.standards.iter().map(|s| Workbench::new(s.plan.clone())).collect();
         let origins = job.origins(&benches);
         let until = job.until();
-        let blank = Evaluation {
-            outcome: Outcome::CannotScore { grade: None },
-            findings: 0,
-            undetermined: 0,
-            decided: 0,
-            horizon: None,
-            unknown: 0,
-        };
         Evaluator {
             job,
             deliveries,
-            evaluations: vec![blank; benches.len()],
+            evaluations: job.standards.iter().map(|s| nothing_known(&s.plan.standard)).collect(),
             benches,
             origins,
             standings: Standings::default(),
@@ -56,20 +49,11 @@ impl<'j> Evaluator<'j> {
     /// Adds the results of one subject; tiers of a previous run are not known here.
     pub fn add(&mut self, classes: &Classes, subject: &SubjectFile<'_>, results: &mut Results) {
         let file = &subject.file;
-        let dossier = Dossier { file: *file, related: &[] };
-        for (i, origin) in self.origins.iter().enumerate() {
-            if *origin == Origin::Own {
-                self.evaluations[i] = evaluate(&mut self.benches[i], classes, &dossier, &mut Silent);
-            }
-        }
-        for (i, origin) in self.origins.iter().enumerate() {
-            if let Origin::Within(other) = *origin {
-                let id = &self.job.standards[i].plan.standard.id;
-                let found = self.benches[other].dependency(id).and_then(Workbench::evaluation);
-                self.evaluations[i] = match found {
-                    Some(evaluation) => *evaluation,
-                    None => evaluate(&mut self.benches[i], classes, &dossier, &mut Silent),
-                };
+        if subject.known {
+            self.evaluate(classes, &Dossier { file: *file, related: &[] });
+        } else {
+            for (evaluation, standard) in self.evaluations.iter_mut().zip(&self.job.standards) {
+                *evaluation = nothing_known(&standard.plan.standard);
             }
         }
         for (policy, tiers) in self.job.policies.iter().zip(&mut results.fields) {
@@ -79,7 +63,9 @@ impl<'j> Evaluator<'j> {
                     evaluation: &self.evaluations[i],
                 })
             };
-            tiers.tier.push(classify(&policy.policy, graded(policy.public), graded(policy.industry)).tier);
+            // Of whom nobody knew a policy says nothing, not even what it says of those without a grade.
+            let decision = || classify(&policy.policy, graded(policy.public), graded(policy.industry)).tier;
+            tiers.tier.push(subject.known.then(decision).flatten());
             tiers.previous.push(None);
         }
         for (given, evaluation) in results.standards.iter_mut().zip(&self.evaluations) {
@@ -97,5 +83,36 @@ impl<'j> Evaluator<'j> {
         results.horizon.push(facts_horizon.into_iter().chain(stale_on).min());
         results.facts_horizon.push(facts_horizon);
         results.digest.push(subject.digest);
+    }
+
+    /// The evaluations of one subject by every standard, each made once.
+    fn evaluate(&mut self, classes: &Classes, dossier: &Dossier<'_>) {
+        for (i, origin) in self.origins.iter().enumerate() {
+            if *origin == Origin::Own {
+                self.evaluations[i] = evaluate(&mut self.benches[i], classes, dossier, &mut Silent);
+            }
+        }
+        for (i, origin) in self.origins.iter().enumerate() {
+            if let Origin::Within(other) = *origin {
+                let id = &self.job.standards[i].plan.standard.id;
+                let found = self.benches[other].dependency(id).and_then(Workbench::evaluation);
+                self.evaluations[i] = match found {
+                    Some(evaluation) => *evaluation,
+                    None => evaluate(&mut self.benches[i], classes, dossier, &mut Silent),
+                };
+            }
+        }
+    }
+}
+
+/// What a standard says of a subject of whom nothing was known by the moment, as the ledger then knows no such subject.
+fn nothing_known(standard: &Standard) -> Evaluation {
+    Evaluation {
+        outcome: Outcome::CannotScore { grade: None },
+        findings: 0,
+        undetermined: 0,
+        decided: 0,
+        horizon: None,
+        unknown: u16::try_from(standard.indicators.len()).unwrap_or(u16::MAX),
     }
 }

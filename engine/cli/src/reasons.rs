@@ -110,6 +110,10 @@ impl Half {
         let wanted = Wanted::from(self.job.needs());
         let settled = self.deliveries.settled();
         file.subjects(&mut self.book, settled, wanted, None, self.job.known_at, &mut |book, subject| {
+            // Of whom nobody knew no clause says anything.
+            if !subject.known {
+                return Ok(());
+            }
             let dossier = Dossier { file: subject.file, related: &[] };
             let given = benches.iter_mut().map(|bench| {
                 let evaluation = evaluate(bench, book.classes(), &dossier, &mut Silent);

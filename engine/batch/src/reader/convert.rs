@@ -58,15 +58,23 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// The rows of a batch that are not known at the moment, ascending.
+#[derive(Debug, Default)]
+pub(super) struct Dead {
+    pub rows: Vec<u32>,
+    /// Those of them that became known only later.
+    pub unborn: Vec<u32>,
+}
+
 impl Converter {
-    /// Fills `rows` with the batch, and `dead` with the rows that are not known at `known_at`.
+    /// Fills `rows` with the batch, and `dead` with the rows of it that are not known at `known_at`.
     pub fn convert(
         &mut self,
         batch: Batch<'_>,
         book: &mut ClassBook,
         known_at: Moment,
         rows: &mut Rows,
-        dead: &mut Vec<u32>,
+        dead: &mut Dead,
     ) -> Result<()> {
         let n = batch.columns.num_rows();
         rows.clear();
@@ -164,8 +172,9 @@ impl Converter {
         Ok(())
     }
 
-    fn dead(&mut self, batch: Batch<'_>, known_at: Moment, dead: &mut Vec<u32>) -> Result<()> {
-        dead.clear();
+    fn dead(&mut self, batch: Batch<'_>, known_at: Moment, dead: &mut Dead) -> Result<()> {
+        dead.rows.clear();
+        dead.unborn.clear();
         let from = &mut self.known_from;
         from.clear();
         // It is not read when the shard's statistics say that everything was known.
@@ -184,12 +193,18 @@ impl Converter {
         let late = from.iter().fold(i64::MIN, |last, at| last.max(*at)) > known_at;
         let over = until.iter().fold(i64::MAX, |first, at| first.min(*at)) <= known_at;
         if late || over {
-            let is_dead = |row: &usize| {
-                from.get(*row).is_some_and(|from| *from > known_at)
-                    || until.get(*row).is_some_and(|until| *until <= known_at)
-            };
-            let rows = 0..batch.columns.num_rows();
-            dead.extend(rows.filter(is_dead).filter_map(|row| u32::try_from(row).ok()));
+            let is_unborn = |row: usize| from.get(row).is_some_and(|from| *from > known_at);
+            let is_over = |row: usize| until.get(row).is_some_and(|until| *until <= known_at);
+            for row in 0..batch.columns.num_rows() {
+                let unborn = is_unborn(row);
+                if unborn || is_over(row) {
+                    let row = u32::try_from(row).unwrap_or(u32::MAX);
+                    dead.rows.push(row);
+                    if unborn {
+                        dead.unborn.push(row);
+                    }
+                }
+            }
         }
         Ok(())
     }

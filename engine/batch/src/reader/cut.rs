@@ -12,7 +12,7 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::{CreditFile, Deliveries, FactId, Facts, NO_REFERENCE, Objection};
 use hengxin_core::uscc::Uscc;
 
-use super::convert::{Batch, Converter};
+use super::convert::{Batch, Converter, Dead};
 use super::rows::Rows;
 use super::{ClassBook, ShardFile, SubjectFile, for_each_subject};
 use crate::digest::FilePrint;
@@ -30,8 +30,7 @@ pub(super) struct Cut<'s> {
     /// The runs of rows of one subject in the batch.
     runs: Vec<(Uscc, Range<usize>)>,
     batch: Rows,
-    /// The rows of the batch that are not known at the moment.
-    dead: Vec<u32>,
+    dead: Dead,
     /// The rows so far of a subject that may go on in the next batch.
     carry: Rows,
     carried: Option<Carried>,
@@ -42,6 +41,8 @@ pub(super) struct Cut<'s> {
 struct Carried {
     subject: Uscc,
     last_day: Date,
+    /// Whether anything of it was known by the moment.
+    known: bool,
 }
 
 impl<'s> Cut<'s> {
@@ -53,7 +54,7 @@ impl<'s> Cut<'s> {
             converter: Converter::default(),
             runs: Vec::new(),
             batch: Rows::default(),
-            dead: Vec::new(),
+            dead: Dead::default(),
             carry: Rows::default(),
             carried: None,
             viewer: Viewer::default(),
@@ -80,49 +81,53 @@ impl<'s> Cut<'s> {
         self.converter.convert(batch, book, self.known_at, &mut self.batch, &mut self.dead)?;
         self.check_order(first)?;
         let last_day = self.batch.occurred_on.last().copied().unwrap_or(Date::FOREVER);
-        self.batch.drop_rows(&self.dead);
+        self.batch.drop_rows(&self.dead.rows);
 
-        let (mut end, mut dead) = (0, self.dead.iter().peekable());
-        for (i, (subject, rows)) in self.runs.iter().enumerate() {
+        let mut end = 0;
+        for i in 0..self.runs.len() {
+            let (subject, rows) = self.runs[i].clone();
             let start = end;
-            end += rows.len();
-            while dead.next_if(|row| (**row as usize) < rows.end).is_some() {
-                end -= 1;
-            }
-            let goes_on = self.carried.is_some_and(|carried| carried.subject == *subject);
-            if !goes_on && let Some(Carried { subject, .. }) = self.carried.take() {
-                let rows = 0..self.carry.len();
-                self.viewer.hand_over(subject, self.deliveries, &self.carry, rows, book, work)?;
-                self.carry.clear();
+            end = rows.end - count_below(&self.dead.rows, rows.end);
+            let unborn =
+                count_below(&self.dead.unborn, rows.end) - count_below(&self.dead.unborn, rows.start);
+            let known = unborn < rows.len();
+            let before = self.carried.filter(|carried| carried.subject == subject);
+            if before.is_none() {
+                self.hand_over_carried(book, work)?;
             }
             // The next batch may go on with the last subject of this one.
-            if goes_on || i + 1 == self.runs.len() {
+            if before.is_some() || i + 1 == self.runs.len() {
                 self.carry.append(&self.batch, &(start..end));
-                self.carried = Some(Carried { subject: *subject, last_day });
+                let known = known || before.is_some_and(|before| before.known);
+                self.carried = Some(Carried { subject, last_day, known });
             } else {
-                self.viewer.hand_over(*subject, self.deliveries, &self.batch, start..end, book, work)?;
+                let rows = Of { subject, known, rows: &self.batch, range: start..end };
+                self.viewer.hand_over(&rows, self.deliveries, book, work)?;
             }
         }
         Ok(())
     }
 
     pub(super) fn finish(&mut self, book: &ClassBook, work: &mut Work<'_>) -> Result<()> {
-        match self.carried.take() {
-            Some(Carried { subject, .. }) => {
-                let rows = 0..self.carry.len();
-                self.viewer.hand_over(subject, self.deliveries, &self.carry, rows, book, work)
-            }
-            None => Ok(()),
-        }
+        self.hand_over_carried(book, work)
+    }
+
+    /// Hands over the subject that does not go on.
+    fn hand_over_carried(&mut self, book: &ClassBook, work: &mut Work<'_>) -> Result<()> {
+        let Some(Carried { subject, known, .. }) = self.carried.take() else { return Ok(()) };
+        let rows = Of { subject, known, rows: &self.carry, range: 0..self.carry.len() };
+        self.viewer.hand_over(&rows, self.deliveries, book, work)?;
+        self.carry.clear();
+        Ok(())
     }
 
     /// Subjects ascend, and the days of each.
     fn check_order(&self, first: u64) -> Result<()> {
-        let mut before = self.carried;
+        let mut before = self.carried.map(|carried| (carried.subject, carried.last_day));
         for (subject, rows) in &self.runs {
             let days = &self.batch.occurred_on[rows.clone()];
-            let goes_on = before.filter(|before| before.subject == *subject);
-            if let Some(Carried { subject: last, .. }) = before.filter(|b| b.subject > *subject) {
+            let goes_on = before.filter(|(last, _)| last == subject);
+            if let Some((last, _)) = before.filter(|(last, _)| last > subject) {
                 return Err(self.shard.row_error(
                     first + rows.start as u64,
                     "subject",
@@ -130,12 +135,11 @@ impl<'s> Cut<'s> {
                     "subjects in ascending order, all rows of one together (`hengxin dataset sort` makes it so)",
                 ));
             }
-            let follows = goes_on.is_none_or(|before| days.first().is_none_or(|day| *day >= before.last_day));
+            let follows = goes_on.is_none_or(|before| days.first().is_none_or(|day| *day >= before.1));
             if !follows || !days.is_sorted() {
-                return Err(self.days_error(first, rows, goes_on.map(|before| before.last_day)));
+                return Err(self.days_error(first, rows, goes_on.map(|(_, last_day)| last_day)));
             }
-            before =
-                days.last().map(|last_day| Carried { subject: *subject, last_day: *last_day }).or(before);
+            before = days.last().map(|last_day| (*subject, *last_day)).or(before);
         }
         Ok(())
     }
@@ -158,6 +162,19 @@ impl<'s> Cut<'s> {
     }
 }
 
+/// How many of ascending rows lie below one.
+fn count_below(rows: &[u32], row: usize) -> usize {
+    rows.partition_point(|one| (*one as usize) < row)
+}
+
+/// The rows of one subject.
+struct Of<'r> {
+    subject: Uscc,
+    known: bool,
+    rows: &'r Rows,
+    range: Range<usize>,
+}
+
 /// Makes views of rows.
 #[derive(Debug, Default)]
 struct Viewer {
@@ -172,13 +189,12 @@ struct Viewer {
 impl Viewer {
     fn hand_over(
         &mut self,
-        subject: Uscc,
+        of: &Of<'_>,
         deliveries: &Deliveries,
-        rows: &Rows,
-        range: Range<usize>,
         book: &ClassBook,
         work: &mut Work<'_>,
     ) -> Result<()> {
+        let Of { subject, known, rows, ref range } = *of;
         let n = range.len();
         if self.ids.len() < n {
             self.ids.resize(n, FactId(0));
@@ -189,7 +205,7 @@ impl Viewer {
             digest.add(*print);
         }
         self.objections.clear();
-        let (at, objections) = rows.objections.within(&range);
+        let (at, objections) = rows.objections.within(range);
         for (row, (from, until)) in at.iter().zip(objections) {
             let fact = u32::try_from(*row as usize - range.start).unwrap_or(u32::MAX);
             self.objections.push(Objection { fact, from: *from, until: *until });
@@ -213,9 +229,9 @@ impl Viewer {
             publicity_until: &rows.publicity_until[range.clone()],
             objections: &self.objections,
         };
-        let (_, registrations) = rows.registrations.within(&range);
+        let (_, registrations) = rows.registrations.within(range);
         let file = CreditFile { subject, facts, registrations, deliveries };
-        work(book, &SubjectFile { file, digest: digest.value() })
+        work(book, &SubjectFile { file, known, digest: digest.value() })
     }
 }
 

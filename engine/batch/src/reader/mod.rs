@@ -96,6 +96,9 @@ impl From<Needs> for Wanted {
 pub struct SubjectFile<'a> {
     /// The kernel's view. References are numbered within the file.
     pub file: CreditFile<'a>,
+    /// Whether anything of it was known by the moment. Who is unknown has an empty file, but is not one of whom it is
+    /// known that there is nothing: nothing may be said of it.
+    pub known: bool,
     /// Fingerprint of everything in it.
     pub digest: u64,
 }
