@@ -16,8 +16,8 @@ use hengxin_batch::dataset::Dataset;
 use hengxin_batch::job::{Job, JobStandard};
 use hengxin_batch::layout::Layout;
 use hengxin_batch::place::Place;
-use hengxin_batch::rescore::{Options, Previous, Report, rescore};
-use hengxin_batch::results::{Given, Kind};
+use hengxin_batch::rescore::{Options, Order, Previous, Report, rescore, rescore_together};
+use hengxin_batch::results::{Given, Kind, Results};
 use hengxin_batch::run::{Run, read_results};
 use hengxin_batch::world;
 use hengxin_core::date::{Date, Moment};
@@ -162,6 +162,53 @@ fn who_was_not_known_yet_has_no_tier_until_it_is() {
     let (full, _) = run(&dataset, &now, Some(&before), false, 2, &folder.path().join("full"));
     let (due, _) = run(&dataset, &now, Some(&before), true, 2, &folder.path().join("due"));
     assert!(files(&full) == files(&due), "known since then, they are due");
+}
+
+/// Two runs from one reading say what each says alone, and a draft counts also where another standard reads it.
+#[test]
+fn a_draft_is_tried_in_the_same_pass() {
+    let catalogue = Catalogue::shipped().expect("sound");
+    let folder = tempfile::tempdir().expect("a folder");
+    let day: Date = "2026-10-31".parse().expect("a date");
+    let dataset = made(&catalogue, &folder.path().join("w"), 2_000, seed(), day);
+    let by = |standards: &[&str]| {
+        let standards = standards.iter().map(|s| (*s).to_owned()).collect();
+        let wanted = job::Wanted { fields: vec!["food-production".to_owned()], standards };
+        job::job(&catalogue, &wanted, day, dataset.manifest.known_at).expect("a job")
+    };
+    let jobs = [by(&["public-comprehensive"]), by(&["public-comprehensive@2019.1", "energy-contracts"])];
+    let places = ["in-force", "draft"].map(|name| Place::from(folder.path().join(name).as_path()));
+    let cancelled = AtomicBool::new(false);
+    let options =
+        Options { threads: 2, incremental: false, verify: false, cancelled: &cancelled, progress: &|_| {} };
+    let orders: Vec<Order<'_>> =
+        jobs.iter().zip(&places).map(|(job, out)| Order { job, previous: None, out }).collect();
+    let together = rescore_together(&dataset, &orders, &options).expect("runs");
+
+    let read = |run: &Previous, job: &Job| -> Vec<Results> {
+        let layout = Layout::new(job, &catalogue.vocabulary);
+        let shards = run.run.shards.iter();
+        shards.map(|s| read_results(&run.place, &s.file, &layout).expect("results")).collect()
+    };
+    let mut seen = Vec::new();
+    for ((place, (shared, _)), (job, name)) in places.iter().zip(together).zip(jobs.iter().zip(["a", "b"])) {
+        let shared = Previous { place: place.clone(), run: shared };
+        let (alone, _) = run(&dataset, job, None, false, 1, &folder.path().join(name));
+        let (mut shared, mut alone) = (read(&shared, job), read(&alone, job));
+        // The second reads numbers and references that the first does not, and fingerprints tell so.
+        for results in shared.iter_mut().chain(&mut alone) {
+            results.digest.clear();
+        }
+        assert_eq!(shared, alone);
+        seen.push(shared);
+    }
+    let score = |run: usize, id: &str| {
+        let place = jobs[run].standards.iter().position(|s| s.plan.standard.id == id).expect("a standard");
+        seen[run].iter().flat_map(|results| results.standards[place].score.clone()).collect::<Vec<_>>()
+    };
+    assert_ne!(score(0, "food-producers"), score(1, "food-producers"), "it reads the public score");
+    let again = rescore_together(&dataset, &orders, &options).expect("finished runs");
+    assert!(again.iter().zip(&places).all(|((run, _), place)| *run == Run::read(place).expect("a run")));
 }
 
 #[test]

@@ -22,7 +22,8 @@ use crate::job::Job;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, Shard};
 use crate::moment;
-use crate::rescore::{Previous, Work};
+use crate::reader::Wanted;
+use crate::rescore::Previous;
 use crate::results::Results;
 use crate::run::Shards;
 
@@ -82,6 +83,7 @@ impl<'p> Since<'p> {
     pub fn new(
         previous: &'p Previous,
         job: &Job,
+        columns: Wanted,
         dataset: &Dataset,
         registers: &[RegisterId],
         layout: &Arc<Layout>,
@@ -115,13 +117,14 @@ impl<'p> Since<'p> {
             };
             return refused("with", text(&names), text(&wanted));
         }
-        let same_rules = run.rules == job.rules_digest();
+        // Facts read by other columns have other fingerprints, which carried lines would keep.
+        let alike = run.rules == job.rules_digest() && run.columns == columns.columns();
         let list = Manifest::deliveries_in(&run.deliveries, &dataset.vocabulary, run.known_at)?;
         Ok(Since {
             previous,
             layout: Arc::clone(layout),
             // By other rules everyone is due; the tiers before are still those of the previous run.
-            incremental: incremental && same_rules,
+            incremental: incremental && alike,
             known_at: run.known_at,
             delivered: DeliveredOn::new(&list, registers, &dataset.vocabulary, run.as_of),
         })
@@ -152,15 +155,21 @@ impl<'p> Since<'p> {
     }
 
     /// Who of a shard is due.
-    pub(crate) fn plan(&self, work: &Work<'_>, place: usize, now: &DeliveredOn) -> Result<DuePlan> {
-        let shards = &work.dataset.manifest.shards;
+    pub(crate) fn plan(
+        &self,
+        dataset: &Dataset,
+        job: &Job,
+        place: usize,
+        now: &DeliveredOn,
+    ) -> Result<DuePlan> {
+        let shards = &dataset.manifest.shards;
         let shard = &shards[place];
-        let file = work.dataset.shard(shard)?;
+        let file = dataset.shard(shard)?;
         let mut before = self.before(shards, place);
-        let mut plan = DuePlan { tiers: vec![Vec::new(); work.job.policies.len()], ..DuePlan::default() };
+        let mut plan = DuePlan { tiers: vec![Vec::new(); job.policies.len()], ..DuePlan::default() };
         let (mut then, mut today) = (Standings::default(), Standings::default());
         let since = (shard.changed_at > self.known_at).then_some(self.known_at);
-        file.changes(since, work.job.known_at, &mut |subject, rows, changed| {
+        file.changes(since, job.known_at, &mut |subject, rows, changed| {
             let Some(row) = before.find(subject)? else {
                 plan.due.new += 1;
                 plan.fresh(subject, rows, |_| None);
@@ -169,7 +178,7 @@ impl<'p> Since<'p> {
             let region = before.open.region[row];
             let reason = if changed {
                 Some(&mut plan.due.facts)
-            } else if before.open.facts_horizon[row].is_some_and(|horizon| horizon <= work.job.as_of) {
+            } else if before.open.facts_horizon[row].is_some_and(|horizon| horizon <= job.as_of) {
                 Some(&mut plan.due.horizon)
             } else if then.of(&self.delivered, region).delivered != today.of(now, region).delivered {
                 Some(&mut plan.due.deliveries)

@@ -30,6 +30,8 @@ pub mod run;
 pub mod schema;
 pub mod sharding;
 pub mod sort;
+mod target;
+mod worker;
 pub mod world;
 pub mod writer;
 

@@ -15,6 +15,7 @@ use crate::layout::Layout;
 use crate::manifest::Delivered;
 use crate::moment;
 use crate::place::Place;
+use crate::reader::Wanted;
 use crate::results::{Kind, Results};
 
 /// Its name in the run's folder.
@@ -49,6 +50,8 @@ pub struct Run {
     pub previous: Option<String>,
     /// Deliveries known at the moment.
     pub deliveries: Vec<Delivered>,
+    /// The columns the facts were read by; they show in the fingerprints of the subjects.
+    pub columns: Vec<String>,
     /// Subjects: as many as in the source, each once.
     pub subjects: u64,
     /// How it came out.
@@ -198,8 +201,9 @@ fn named<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> BTreeMap<S
 }
 
 /// The id of a run: everything that decides its results.
-pub(crate) fn id(job: &Job, source: &str, previous: Option<&str>) -> String {
-    sha256_of(&["hengxin run 1", &job.digest(), source, previous.unwrap_or_default()])
+pub(crate) fn id(job: &Job, source: &str, previous: Option<&str>, wanted: Wanted) -> String {
+    let columns = wanted.columns().join(",");
+    sha256_of(&["hengxin run 2", &job.digest(), source, previous.unwrap_or_default(), &columns])
 }
 
 impl Run {

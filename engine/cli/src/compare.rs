@@ -1,4 +1,5 @@
-//! `hengxin compare`: two runs over a population, and whether the second may be published.
+//! `hengxin compare`: two runs over a population, or a draft against what is in force, and whether the second may be
+//! published.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use hengxin_batch::place::Place;
 use hengxin_core::vocabulary::Field;
 use hengxin_standard::Catalogue;
 
+use crate::draft;
 use crate::failure::Failure;
 use crate::output;
 use crate::place::{only_a_folder, place};
@@ -23,15 +25,22 @@ Examples:
   hengxin compare runs/october runs/november                        a summary
   hengxin compare runs/october runs/november --html compare.html    one page to read and print
   hengxin compare s3://credit/october s3://credit/november          runs in an object store
-  hengxin compare runs/in-force runs/draft --json | jq .axes[0].moves
-  hengxin compare runs/in-force runs/draft --standards my-standards --max-worse 2% --max-workload +10%
+  hengxin compare runs/october runs/november --json | jq .axes[0].moves
+
+Try an edition on everyone before it takes effect, reading the facts once:
+  hengxin compare --dataset world --draft public-comprehensive@2027.1 --field food-production --standards my-standards \\
+      --out runs/trial --max-worse 2% --max-workload +10%
 
 With a limit that is not kept the exit code is 1 and every such limit is named; the output is written all the same.")]
 pub struct Arguments {
     /// Folder of the first run, or `s3://BUCKET/PREFIX`.
-    run_a: PathBuf,
+    #[arg(required_unless_present = "drafts", conflicts_with = "drafts")]
+    run_a: Option<PathBuf>,
     /// Folder of the second run, or `s3://BUCKET/PREFIX`.
-    run_b: PathBuf,
+    #[arg(required_unless_present = "drafts")]
+    run_b: Option<PathBuf>,
+    #[command(flatten)]
+    draft: draft::Arguments,
     /// The whole comparison as one JSON object.
     #[arg(long)]
     json: bool,
@@ -73,8 +82,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         path.as_deref().map_or(Ok(()), |path| only_a_folder(argument, path))?;
     }
     let catalogue = crate::standards::load_or_shipped(arguments.standards.as_deref())?;
-    let (first, second) =
-        (Run::open(&arguments.run_a, &catalogue)?, Run::open(&arguments.run_b, &catalogue)?);
+    let [first, second] =
+        match (draft::tried(&arguments.draft, &catalogue)?, &arguments.run_a, &arguments.run_b) {
+            (Some(runs), _, _) => runs,
+            (None, Some(first), Some(second)) => [first.clone(), second.clone()],
+            (None, _, _) => return Err(Failure::Input("expected two runs, or --draft".to_owned())),
+        };
+    let (first, second) = (Run::open(&first, &catalogue)?, Run::open(&second, &catalogue)?);
     let frame = Frame::new(first.side.clone(), second.side.clone()).map_err(refused)?;
     let mut tally = Tally::new(frame.into(), arguments.by_region, arguments.movers);
     let mut file = arguments.movers_out.as_deref().map(MoversFile::create).transpose().map_err(refused)?;

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hengxin_batch::manifest::{Delivered, Manifest, Shard};
+use hengxin_batch::dataset::Dataset;
+use hengxin_batch::manifest::{Delivered, Manifest, NAME, Shard};
 use hengxin_batch::moment::STILL;
 use hengxin_batch::row::{Registered, Row};
 use hengxin_batch::sharding;
@@ -13,7 +14,7 @@ use hengxin_core::date::Moment;
 use hengxin_core::fact::{Classes, NO_NUMBER};
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Vocabulary;
-use hengxin_store::{RecordVersion, Snapshot};
+use hengxin_store::{Ledger, RecordVersion, Snapshot};
 
 use crate::data::{self, Place};
 use crate::dataset::{failure, told};
@@ -38,6 +39,32 @@ pub fn export(place: &Place, out: &Path, known_at: Option<Moment>, json: bool) -
     drop(progress);
     told(&manifest, &into, begun.elapsed(), json);
     Ok(())
+}
+
+/// The ledger as a dataset at `into`, exported only when it is not there: a run that was killed goes on with the facts it
+/// began with.
+pub fn once(
+    ledger: &Ledger,
+    known_at: Option<Moment>,
+    vocabulary: &Arc<Vocabulary>,
+    into: &hengxin_batch::place::Place,
+) -> Result<Dataset, Failure> {
+    if into.read(NAME).map_err(failure)?.is_none() {
+        let snapshot = ledger.snapshot(known_at).map_err(data::store)?;
+        let progress = Progress::none();
+        progress.endless("exporting".to_owned());
+        write(&snapshot, vocabulary, into)?;
+    }
+    let dataset = Dataset::open(into.clone(), Arc::clone(vocabulary)).map_err(failure)?;
+    let exported = dataset.manifest.known_at;
+    if known_at.is_some_and(|known_at| known_at != exported) {
+        return Err(Failure::Input(format!(
+            "{}: found the ledger as it was known at {}, expected another moment; choose another folder",
+            into.address(),
+            data::moment(exported)
+        )));
+    }
+    Ok(dataset)
 }
 
 /// Writes everything known in `snapshot` as a dataset.

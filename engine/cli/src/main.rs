@@ -9,6 +9,7 @@ mod data;
 mod dataset;
 mod demo;
 mod district;
+mod draft;
 mod export;
 mod failure;
 mod ingest;

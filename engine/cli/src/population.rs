@@ -36,19 +36,17 @@ impl Population {
     /// kill finds it there.
     fn dataset(&self, order: &RunOrder) -> Result<Dataset, RunFailure> {
         let vocabulary = &self.catalogue.vocabulary;
-        let place = match &order.source {
-            RunSource::Dataset(address) => place(address).map_err(|f| RunFailure::Failed(f.text()))?,
-            RunSource::Ledger => {
-                let place = Place::Folder(Path::new(&order.results).join("facts"));
-                let there = place.read(hengxin_batch::manifest::NAME).map_err(failed)?;
-                if there.is_none() {
-                    let snapshot = self.ledger.snapshot(Some(order.known_at)).map_err(failed)?;
-                    export::write(&snapshot, vocabulary, &place).map_err(|f| RunFailure::Failed(f.text()))?;
-                }
-                place
+        match &order.source {
+            RunSource::Dataset(address) => {
+                let place = place(address).map_err(|f| RunFailure::Failed(f.text()))?;
+                Dataset::open(place, Arc::clone(vocabulary)).map_err(failed)
             }
-        };
-        Dataset::open(place, Arc::clone(vocabulary)).map_err(failed)
+            RunSource::Ledger => {
+                let facts = Place::Folder(Path::new(&order.results).join("facts"));
+                export::once(&self.ledger, Some(order.known_at), vocabulary, &facts)
+                    .map_err(|f| RunFailure::Failed(f.text()))
+            }
+        }
     }
 }
 

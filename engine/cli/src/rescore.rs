@@ -1,4 +1,4 @@
-//! `hengxin rescore`: everyone in a dataset through the kernel, to Parquet.
+//! `hengxin rescore`: everyone in a dataset or the ledger through the kernel, to Parquet.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,21 +9,24 @@ use hengxin_batch::moment::STILL;
 use hengxin_batch::rescore::{Options, Previous, Report, rescore};
 use hengxin_batch::run::Run;
 use hengxin_service::use_case::job::{Wanted, job};
+use hengxin_standard::Catalogue;
 use serde_json::json;
 
 use crate::data;
+use crate::export;
 use crate::failure::Failure;
 use crate::output;
 use crate::place::place;
 use crate::progress::Progress;
 use crate::question::problem;
 
-/// Score and tier everyone in a dataset.
+/// Score and tier everyone in a dataset or the ledger.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   hengxin rescore --dataset world --field food-production --as-of 2026-10-31 --out runs/october
   hengxin rescore --dataset world2 --field food-production --as-of 2026-11-01 --since runs/october --out runs/next
+  hengxin rescore --data hengxin-data --field market-regulation --out runs/district
   hengxin rescore --dataset world --standard public-comprehensive@2026.1 --out runs/draft
   hengxin rescore --dataset s3://credit/world2 --field tourism --since s3://credit/october --out s3://credit/next
 
@@ -31,8 +34,11 @@ A run that was killed or cancelled goes on when the same command is given again.
 of whom something became known, whose horizon has come, or whose standard changed; the results are those of a full run.")]
 pub struct Arguments {
     /// The folder of the dataset, or `s3://BUCKET/PREFIX`.
-    #[arg(long, value_name = "FOLDER")]
-    dataset: PathBuf,
+    #[arg(long, value_name = "FOLDER", required_unless_present = "data")]
+    dataset: Option<PathBuf>,
+    /// Instead of a dataset: the data folder with the ledger. Its facts are first written to OUT/facts as a dataset.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "dataset")]
+    data: Option<PathBuf>,
     /// A field of supervision: its policy, and the standards it reads. May be given several times.
     #[arg(long = "field", value_name = "FIELD")]
     fields: Vec<String>,
@@ -79,8 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let known_at = data::known_at(arguments.known_at.as_deref())?.unwrap_or(STILL);
     let wanted = Wanted { fields: arguments.fields.clone(), standards: arguments.wanted.clone() };
     let job = job(&catalogue, &wanted, as_of, known_at).map_err(problem)?;
-    let dataset =
-        Dataset::open(place(&arguments.dataset)?, Arc::clone(&catalogue.vocabulary)).map_err(batch)?;
+    let dataset = dataset(arguments, &catalogue)?;
     let previous = arguments.since.as_deref().map(previous).transpose()?;
     let out = place(&arguments.out)?;
     let cancelled = cancelled_by_signal()?;
@@ -102,6 +107,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+fn dataset(arguments: &Arguments, catalogue: &Catalogue) -> Result<Dataset, Failure> {
+    let vocabulary = &catalogue.vocabulary;
+    match (&arguments.dataset, &arguments.data) {
+        (Some(dataset), _) => Dataset::open(place(dataset)?, Arc::clone(vocabulary)).map_err(batch),
+        (None, Some(data)) => {
+            let ledger = data::Place::at(data).open(catalogue)?;
+            let known_at = data::known_at(arguments.known_at.as_deref())?;
+            export::once(&ledger, known_at, vocabulary, &place(arguments.out.join("facts"))?)
+        }
+        (None, None) => Err(Failure::Input("expected --dataset or --data".to_owned())),
+    }
+}
+
 /// A finished run.
 pub fn previous(path: &Path) -> Result<Previous, Failure> {
     let place = place(path)?;
@@ -121,7 +139,7 @@ pub fn batch(problem: hengxin_batch::Error) -> Failure {
 }
 
 /// Set by the first Ctrl-C: what is committed stays. A second one ends the process at once, which is harmless too.
-fn cancelled_by_signal() -> Result<&'static AtomicBool, Failure> {
+pub fn cancelled_by_signal() -> Result<&'static AtomicBool, Failure> {
     static CANCELLED: AtomicBool = AtomicBool::new(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("hengxin-signals".to_owned()).spawn(move || {

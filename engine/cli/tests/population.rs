@@ -39,6 +39,14 @@ fn world(folder: &Path, day: &str, out: &str) {
     done(folder, &[&["generate"], &all[..]].concat());
 }
 
+/// The digests of a run's shards.
+fn results(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("run.json")).unwrap();
+    let run: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let shards = run["shards"].as_array().unwrap();
+    shards.iter().map(|shard| shard["sha256"].as_str().unwrap().to_owned()).collect()
+}
+
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let results = std::fs::read_dir(folder.join("results")).unwrap();
     let mut all: BTreeMap<String, Vec<u8>> = results
@@ -67,6 +75,14 @@ fn a_day_passes_and_who_moved_is_told() {
     let told = done(at, &["compare", "r", "r2", "--html", "moved.html"]);
     assert!(told.contains("indicator food-producers/"), "a clause is named: {told}");
     assert!(std::fs::read_to_string(at.join("moved.html")).unwrap().contains("</html>"));
+    // An edition that is not in force, against the one that is.
+    let draft = ["compare", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--out", "trial", "--draft"];
+    let told = done(at, &[&draft[..], &["public-comprehensive@2019.1"]].concat());
+    assert!(told.contains("public-comprehensive") && told.contains("moved by"), "{told}");
+    assert!(at.join("trial/in-force/run.json").exists() && at.join("trial/draft/run.json").exists());
+    refused(at, &[&draft[..], &["public-comprehensive@2026.1"]].concat(), "in force on 2026-10-31");
+    refused(at, &[&draft[..], &["public-comprehensive"]].concat(), "expected ID@EDITION");
+    refused(at, &["compare"], "Usage: hengxin compare");
     // The clock set back, a folder in use, a field that cannot be answered shard by shard.
     let back = ["--dataset", "w", "--as-of", "2026-10-30", "--since", "r2", "--out", "r4"];
     refused(at, &[&base[..], &back[..]].concat(), "as of 2026-11-01, expected 2026-10-30 or earlier");
@@ -117,8 +133,13 @@ fn a_run_over_the_exported_ledger_says_what_the_ledger_says() {
         .collect();
     let sheets: Vec<&str> = sheets.iter().map(String::as_str).collect();
     done(at, &[&["ingest", "--data", "d"], &sheets[..]].concat());
+    done(at, &["rescore", "--data", "d", "--field", FIELD, "--as-of", DAY, "--out", "r"]);
     done(at, &["dataset", "export", "--data", "d", "--out", "w"]);
-    done(at, &["rescore", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--out", "r"]);
+    done(at, &["rescore", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--out", "r2"]);
+    assert_eq!(results(&at.join("r")), results(&at.join("r2")), "straight from the ledger or exported first");
+    let other = ["--known-at", "2026-10-01T00:00:00Z"];
+    let again = ["rescore", "--data", "d", "--field", FIELD, "--as-of", DAY, "--out", "r"];
+    refused(at, &[&again[..], &other[..]].concat(), "r/facts: found the ledger as it was known at");
     let mut asked = 0;
     for path in std::fs::read_dir(at.join("r/results")).unwrap() {
         let reader = SerializedFileReader::new(std::fs::File::open(path.unwrap().path()).unwrap()).unwrap();

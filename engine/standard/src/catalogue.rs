@@ -389,13 +389,23 @@ impl Catalogue {
 
     /// Resolves an edition, and whatever it reads, on a date.
     pub fn plan(&self, edition: &Edition, as_of: Date) -> Arc<Plan> {
+        self.plan_with(edition, as_of, &[])
+    }
+
+    /// The same, with `pinned` editions in the place of those in force wherever one is read: a draft is tried as it would
+    /// work, also in the standards that look at its result.
+    pub fn plan_with(&self, edition: &Edition, as_of: Date, pinned: &[&Edition]) -> Arc<Plan> {
         let standard = &edition.standard;
+        let read = |id: &String| {
+            let pinned = pinned.iter().copied().find(|edition| edition.standard.id == *id);
+            pinned.or_else(|| self.standard(id, as_of).ok())
+        };
         let nested = standard
             .depends
             .iter()
-            .map(|id| match self.standard(id, as_of) {
-                Ok(edition) => Nested::Plan(self.plan(edition, as_of)),
-                Err(_) => Nested::NoEdition,
+            .map(|id| match read(id) {
+                Some(edition) => Nested::Plan(self.plan_with(edition, as_of, pinned)),
+                None => Nested::NoEdition,
             })
             .collect();
         // A known edition of this standard or of one it reads that begins later may change the answer.

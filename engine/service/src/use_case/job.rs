@@ -21,18 +21,26 @@ pub struct Wanted {
 /// The job for `wanted` on a date.
 ///
 /// A field brings its policy and the editions in force of the standards it reads; one that is pinned under `standards`
-/// takes the place of the edition in force, so that a draft can be tried on everyone.
+/// takes the place of the edition in force, also where another standard reads it, so that a draft can be tried on everyone.
 ///
 /// # Errors
 /// A field or standard nobody knows, or without an edition on the date.
 pub fn job(catalogue: &Catalogue, wanted: &Wanted, as_of: Date, known_at: Moment) -> Answer<Job> {
     let mut job = Job { as_of, known_at, standards: Vec::new(), policies: Vec::new() };
+    let mut pinned = Vec::new();
+    let mut named = Vec::new();
     for text in &wanted.standards {
-        let edition = match text.split_once('@') {
-            Some((id, edition)) => catalogue.pinned(id, edition)?,
+        named.push(match text.split_once('@') {
+            Some((id, edition)) => {
+                let edition = catalogue.pinned(id, edition)?;
+                pinned.push(edition);
+                edition
+            }
             None => catalogue.standard(text, as_of)?,
-        };
-        place(&mut job, catalogue, edition);
+        });
+    }
+    for edition in named {
+        place(&mut job, catalogue, edition, &pinned);
     }
     for field in &wanted.fields {
         let edition = catalogue.policy(field, as_of)?;
@@ -42,7 +50,7 @@ pub fn job(catalogue: &Catalogue, wanted: &Wanted, as_of: Date, known_at: Moment
                 return Ok(Some(i));
             }
             match catalogue.standard(id, as_of) {
-                Ok(edition) => Ok(Some(place(&mut job, catalogue, edition))),
+                Ok(edition) => Ok(Some(place(&mut job, catalogue, edition, &pinned))),
                 // Policies name standards that exist; what may be missing is an edition in force on the date.
                 Err(NoEdition::Expired { .. } | NoEdition::NotYet { .. }) => Ok(None),
                 Err(other) => Err(other.into()),
@@ -63,12 +71,12 @@ pub fn job(catalogue: &Catalogue, wanted: &Wanted, as_of: Date, known_at: Moment
 }
 
 /// The place of an edition among the job's standards; it is added when it is not there.
-fn place(job: &mut Job, catalogue: &Catalogue, edition: &Edition) -> usize {
+fn place(job: &mut Job, catalogue: &Catalogue, edition: &Edition, pinned: &[&Edition]) -> usize {
     let same = |s: &JobStandard| Arc::ptr_eq(&s.plan.standard, &edition.standard);
     if let Some(i) = job.standards.iter().position(same) {
         return i;
     }
-    let plan = catalogue.plan(edition, job.as_of);
+    let plan = catalogue.plan_with(edition, job.as_of, pinned);
     job.standards.push(JobStandard { plan, digest: edition.digest.clone() });
     job.standards.len() - 1
 }
