@@ -116,6 +116,16 @@ impl Place {
     /// # Errors
     /// When it cannot be written; nothing is left behind.
     pub fn write(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        self.put(name, bytes)?;
+        self.settle(name)
+    }
+
+    /// Writes a whole file: it is there, or nothing is, but a machine that stops may forget it until its folder is
+    /// [settled](Place::settle). That is once for many files.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing is left behind.
+    pub fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
         match self {
             Place::Objects(objects) => objects.put(name, bytes.into()).map_err(|e| self.failed(name, e)),
             Place::Folder(folder) => {
@@ -127,8 +137,7 @@ impl Place {
                     let mut file = File::create(&temporary)?;
                     file.write_all(&bytes)?;
                     file.sync_all()?;
-                    std::fs::rename(&temporary, &path)?;
-                    File::open(parent)?.sync_all()
+                    std::fs::rename(&temporary, &path)
                 })();
                 written.map_err(|e| {
                     // What is half-written helps nobody; that it cannot be removed changes nothing about the error.
@@ -137,6 +146,17 @@ impl Place {
                 })
             }
         }
+    }
+
+    /// After this all files beside `name` that were put stay, whatever happens to the machine.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn settle(&self, name: &str) -> Result<()> {
+        let Place::Folder(folder) = self else { return Ok(()) };
+        let path = folder.join(name);
+        let parent = path.parent().unwrap_or(folder);
+        File::open(parent).and_then(|folder| folder.sync_all()).map_err(|e| Error::io(parent, e))
     }
 
     /// Writes the manifest of what lies here: the file without which nothing of it counts.

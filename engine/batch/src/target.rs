@@ -164,7 +164,10 @@ impl<'a> Target<'a> {
             // Asked to stop before anything was published: nothing is.
             return Err(Error::Cancelled);
         }
-        self.out.write(REPORT, to_json(&report))?;
+        if let Some(shard) = run.shards.first() {
+            self.out.settle(&shard.file)?;
+        }
+        self.out.put(REPORT, to_json(&report))?;
         self.out.publish(run::NAME, to_json(&run))?;
         Ok((run, report))
     }

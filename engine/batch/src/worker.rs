@@ -79,7 +79,8 @@ impl<'a> Worker<'a> {
         let counts = Counts::of(&target.job, results);
         let bytes = encode(&target.layout, results, &counts, &file)?;
         let sha256 = sha256(&bytes);
-        target.out.write(&file, bytes)?;
+        // Forgotten, it is done again; before the manifest names it, it stays.
+        target.out.put(&file, bytes)?;
         Ok(Finished { shard: run_shard(shard, file, sha256), counts, due, resumed: false })
     }
 
