@@ -30,15 +30,22 @@ class Client:
         return set(self.database.get_services())
 
     def call(self, service, method, **fields):
+        stub, request = self.stub(self.channel.unary_unary, service, method, fields)
+        return stub(request, timeout=20)
+
+    def stream(self, service, method, seconds, **fields):
+        stub, request = self.stub(self.channel.unary_stream, service, method, fields)
+        return stub(request, timeout=seconds)
+
+    def stub(self, kind, service, method, fields):
         descriptor = self.pool.FindServiceByName(service).FindMethodByName(method)
-        request = GetMessageClass(descriptor.input_type)(**fields)
         answer = GetMessageClass(descriptor.output_type)
-        stub = self.channel.unary_unary(
+        stub = kind(
             f"/{service}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
-        return stub(request, timeout=20)
+        return stub, GetMessageClass(descriptor.input_type)(**fields)
 
 
 def points(message):

@@ -121,7 +121,7 @@ impl Conductor {
         let cut_off = |at| firing(&table, seen.schedule.cut_off, at);
         let firings: Vec<Firing> = due.into_iter().filter_map(cut_off).collect();
         self.engine.look_again()?;
-        let known_at = self.engine.watermark();
+        let known_at = self.engine.moment_of_run(seen.schedule.dataset.as_deref());
         let runs = self.engine.book(|book| book.fire(seen, &firings, known_at, until))?;
         for run in runs {
             tracing::info!(target: "hengxin::runs", schedule = name, run, "queued");

@@ -299,6 +299,12 @@ impl Engine {
         Moment(self.watermark.load(Ordering::Acquire))
     }
 
+    /// The moment a run looks at facts when none is asked for: of the ledger, the last at which anything was recorded; of a
+    /// dataset, whose rows were recorded elsewhere, the present.
+    pub fn moment_of_run(&self, dataset: Option<&str>) -> Moment {
+        if dataset.is_some() { self.now() } else { self.watermark() }
+    }
+
     /// Takes note of what was recorded at `moment`.
     pub fn seen(&self, moment: Moment) {
         self.watermark.fetch_max(moment.0, Ordering::AcqRel);

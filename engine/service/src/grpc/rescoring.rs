@@ -201,11 +201,12 @@ fn start(engine: &Engine, request: &v1::StartRunRequest, runs: bool) -> Answer<v
     let (id, field, as_of, known_at) = reader.finish(read)?;
     runs::can_run(runs)?;
     engine.look_again()?;
+    let dataset = (!request.dataset.is_empty()).then(|| request.dataset.clone());
     let new = NewRun {
         field: field.to_owned(),
         as_of,
-        known_at: known_at.unwrap_or_else(|| engine.watermark()),
-        dataset: (!request.dataset.is_empty()).then(|| request.dataset.clone()),
+        known_at: known_at.unwrap_or_else(|| engine.moment_of_run(dataset.as_deref())),
+        dataset,
         incremental: request.incremental || previous.is_some(),
         previous,
     };
