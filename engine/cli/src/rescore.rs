@@ -19,6 +19,7 @@ use crate::output;
 use crate::place::place;
 use crate::progress::Progress;
 use crate::question::problem;
+use crate::serve::stopped;
 
 /// Score and tier everyone in a dataset or the ledger.
 #[derive(clap::Args)]
@@ -138,13 +139,15 @@ pub fn batch(problem: hengxin_batch::Error) -> Failure {
     }
 }
 
-/// Set by the first Ctrl-C: what is committed stays. A second one ends the process at once, which is harmless too.
+/// Set by the first Ctrl-C or SIGTERM: what is committed stays. A second one ends the process at once, which is harmless
+/// too.
 pub fn cancelled_by_signal() -> Result<&'static AtomicBool, Failure> {
     static CANCELLED: AtomicBool = AtomicBool::new(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("hengxin-signals".to_owned()).spawn(move || {
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while let Ok(signal) = stopped() {
+                signal.await;
                 if CANCELLED.swap(true, Ordering::Relaxed) {
                     std::process::exit(1);
                 }

@@ -118,7 +118,7 @@ pub fn until_stopped(
 
 /// Ends with the first Ctrl-C or SIGTERM. The listeners stand before this returns, so that no signal is missed.
 #[cfg(unix)]
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+pub fn stopped() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -130,7 +130,7 @@ fn stopped() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 #[cfg(not(unix))]
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+pub fn stopped() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
         // Without a way to hear the signal the process is ended by the system instead.
         let _ = tokio::signal::ctrl_c().await;

@@ -120,6 +120,75 @@ fn a_killed_run_goes_on_and_gives_the_same_files() {
     assert!(files(&at.join("whole")) == files(&at.join("killed")));
 }
 
+/// Under a limit on the size of files every write beyond it fails, as on a disk that is full.
+fn on_a_full_disk(at: &Path, arguments: &[&str]) -> Output {
+    let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+    let mut command = Command::new("bash");
+    command.current_dir(at).args(["-c", script, env!("CARGO_BIN_EXE_hengxin")]).args(arguments);
+    command.output().unwrap()
+}
+
+#[test]
+fn a_disk_that_fills_leaves_nothing_half_visible() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    world(at, DAY, "w");
+    let run = |out| ["rescore", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--out", out];
+    done(at, &run("whole"));
+    let attempts: [(&[&str], &str, &str); 3] = [
+        (&run("r"), "r/results", "r/run.json"),
+        (
+            &["generate", "--as", "dataset", "--enterprises", "40000", "--out", "w2"],
+            "w2/shards",
+            "w2/dataset.json",
+        ),
+        (
+            &["dataset", "sort", "w/shards/000000.parquet", "w/shards/000001.parquet", "--out", "w3"],
+            "w3",
+            "w3/dataset.json",
+        ),
+    ];
+    for (arguments, named, manifest) in attempts {
+        let output = on_a_full_disk(at, arguments);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("File too large") && text.contains(named), "{text}");
+        assert!(!at.join(manifest).exists(), "{manifest}");
+    }
+    // With room again the same command goes on.
+    done(at, &run("r"));
+    assert!(files(&at.join("whole")) == files(&at.join("r")));
+    let parts = std::fs::read_dir(at.join("r/results")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(
+        parts.into_iter().all(|name| name.to_string_lossy().ends_with(".parquet")),
+        "nothing half-written"
+    );
+}
+
+#[test]
+fn a_run_told_to_stop_keeps_what_is_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    world(at, DAY, "w");
+    let run = ["rescore", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--threads", "1", "--out", "r"];
+    let mut child = hengxin(at, &run).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while std::fs::read_dir(at.join("r/results")).map_or(0, Iterator::count) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let status = child.wait().unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut text).unwrap();
+    if !status.success() {
+        assert_eq!(status.code(), Some(1), "{text}");
+        assert!(text.contains("what is finished is kept"), "{text}");
+        assert!(!at.join("r/run.json").exists());
+        assert!(done(at, &run).contains("were finished before"));
+    }
+    done(at, &["rescore", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--out", "whole"]);
+    assert!(files(&at.join("whole")) == files(&at.join("r")));
+}
+
 #[test]
 fn a_run_over_the_exported_ledger_says_what_the_ledger_says() {
     let folder = tempfile::tempdir().unwrap();
