@@ -21,6 +21,7 @@ pub mod quantity;
 mod readers;
 pub mod reading;
 pub mod region;
+pub mod relation;
 pub mod rule;
 pub mod scope;
 pub mod selection;

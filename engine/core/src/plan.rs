@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::date::Date;
 use crate::needs::Needs;
 use crate::reading::NestedResult;
+use crate::relation::Reach;
 use crate::standard::Standard;
-use crate::vocabulary::RegisterId;
+use crate::vocabulary::{CodeId, RegisterId};
 
 /// A standard on one date.
 #[derive(Clone, Debug)]
@@ -73,6 +74,33 @@ impl Plan {
         registers.sort_unstable();
         registers.dedup();
         registers
+    }
+
+    /// The relations this plan follows, with those of the standards it reads.
+    pub fn reach(&self) -> Reach {
+        let mut reach = Reach::default();
+        for related in &self.standard.related {
+            reach.widen(&Reach { kinds: vec![related.kind], depth: related.depth });
+        }
+        self.nested_plans().for_each(|plan| reach.widen(&plan.reach()));
+        reach
+    }
+
+    /// The codes whose facts are read of related subjects, ascending.
+    pub fn related_codes(&self) -> Vec<CodeId> {
+        let own = self.standard.related.iter().flat_map(|r| r.selections.iter());
+        let mut codes: Vec<CodeId> = own.flat_map(|s| s.codes.iter().copied()).collect();
+        codes.extend(self.nested_plans().flat_map(Plan::related_codes));
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
+    fn nested_plans(&self) -> impl Iterator<Item = &Plan> {
+        self.nested.iter().filter_map(|nested| match nested {
+            Nested::Plan(plan) => Some(&**plan),
+            Nested::NoEdition | Nested::Given(_) => None,
+        })
     }
 
     /// Which columns of the facts, and whether related subjects, can influence a result of this plan.

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::kernel::Workbench;
 use hengxin_core::plan::Plan;
+use hengxin_core::relation::Reach;
 use hengxin_core::standard::Standard;
 use hengxin_core::tier::TierPolicy;
 use hengxin_core::uscc::Uscc;
 use hengxin_standard::{Catalogue, Edition, NoEdition, PolicyEdition};
 use hengxin_store::{ChangePosition, Clock, Ledger, RunBook, Snapshot, SystemClock, Writer};
 
-use crate::outline::{Outline, PolicyOutline, Reach};
+use crate::outline::{Outline, PolicyOutline};
 use crate::page::Tokens;
 use crate::problem::{Answer, Problem};
 use crate::use_case::job::next_change;
@@ -373,26 +374,16 @@ impl Engine {
     }
 
     fn prepare(&self, edition: &Edition, as_of: Date) -> Prepared {
+        let plan = self.catalogue.plan(edition, as_of);
         Prepared {
             standard: Arc::clone(&edition.standard),
             digest: edition.digest.clone(),
             outline: Outline::of(&edition.standard, &edition.text),
-            reach: self.reach(edition, as_of),
+            reach: plan.reach(),
             as_of,
-            plan: self.catalogue.plan(edition, as_of),
+            plan,
             benches: Mutex::default(),
         }
-    }
-
-    fn reach(&self, edition: &Edition, as_of: Date) -> Reach {
-        let mut reach = Reach::of(&self.catalogue.vocabulary, &edition.text);
-        // The catalogue refuses rings, so that this ends.
-        for id in &edition.standard.depends {
-            if let Ok(nested) = self.catalogue.standard(id, as_of) {
-                reach.widen(&self.reach(nested, as_of));
-            }
-        }
-        reach
     }
 
     /// Refuses a field nobody knows, naming those there are.

@@ -6,7 +6,6 @@
 use hengxin_core::document::{Node, Value};
 use hengxin_core::standard::Standard;
 use hengxin_core::tier::Tier;
-use hengxin_core::vocabulary::{EnumValue, Field, Vocabulary};
 use hengxin_standard::parse_document;
 
 /// The tree of a standard: its top-level dimensions.
@@ -58,63 +57,6 @@ fn branch(standard: &Standard, node: &Node) -> Option<Branch> {
         (None, None) => Vec::new(),
     };
     Some(Branch { dimension, children })
-}
-
-/// Which related subjects a standard looks at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reach {
-    /// Kinds of relations, by place in the vocabulary, ascending.
-    pub kinds: Vec<u16>,
-    /// Most steps.
-    pub depth: u8,
-}
-
-impl Reach {
-    /// From the text a standard was checked from.
-    pub fn of(vocabulary: &Vocabulary, text: &str) -> Reach {
-        let mut reach = Reach::default();
-        let relation = vocabulary.relation().map(|id| vocabulary.code(id));
-        let kinds = relation
-            .and_then(|code| code.fields.get(code.relation?.0))
-            .map(Field::values)
-            .unwrap_or_default();
-        if let (Ok(document), false) = (parse_document(text), kinds.is_empty()) {
-            reach.collect(&document, kinds);
-        }
-        reach
-    }
-
-    /// Also whatever `other` looks at.
-    pub fn widen(&mut self, other: &Reach) {
-        self.kinds.extend(&other.kinds);
-        self.kinds.sort_unstable();
-        self.kinds.dedup();
-        self.depth = self.depth.max(other.depth);
-    }
-
-    fn collect(&mut self, node: &Node, kinds: &[EnumValue]) {
-        match &node.value {
-            Value::Scalar(_) => {}
-            Value::List(items) => items.iter().for_each(|item| self.collect(item, kinds)),
-            Value::Map(entries) => {
-                for (key, inner) in entries {
-                    if key.text == "related" {
-                        self.add(inner, kinds);
-                    }
-                    self.collect(inner, kinds);
-                }
-            }
-        }
-    }
-
-    fn add(&mut self, related: &Node, kinds: &[EnumValue]) {
-        let by = related.child("by").and_then(Node::text);
-        let place = kinds.iter().position(|kind| Some(kind.id.as_str()) == by);
-        let depth = related.child("depth").and_then(Node::text).and_then(|text| text.parse().ok());
-        if let (Some(place), Some(depth)) = (place.and_then(|p| u16::try_from(p).ok()), depth) {
-            self.widen(&Reach { kinds: vec![place], depth });
-        }
-    }
 }
 
 /// What the text of a tier policy says beyond its checked form.

@@ -1,14 +1,12 @@
-//! Subjects reached by relations: a parent by its code, companies that share a person by the person's digest.
-//!
-//! One *step* leads from a subject to a subject. A relation that names a subject leads to it, not back: that A has the
-//! parent B says nothing of B's relations. A relation that names a person leads to every subject that names the same
-//! person in a relation of the same kind, and back. A path holds on the days all its relations are in force.
+//! The files of subjects that relations lead to (`hengxin_core::relation` says how they are walked).
 
 use std::collections::{BTreeMap, HashMap};
 
 use hengxin_core::date::Date;
 use hengxin_core::fact::{Dossier, Related};
+use hengxin_core::relation::{NoPaths, Path, RELATIONS_MAX, Reach, Relation, Relations, To};
 use hengxin_core::uscc::Uscc;
+use hengxin_core::vocabulary::Field;
 use rusqlite::OptionalExtension;
 
 use crate::encode::hex;
@@ -16,9 +14,6 @@ use crate::error::{Error, Result};
 use crate::identity::stored_code;
 use crate::resolve::{self, Standing};
 use crate::snapshot::{OwnedFile, Snapshot};
-
-/// More relations than this are not followed: the answer would not be about one subject any more.
-const RELATIONS_MAX: usize = 5_000;
 
 /// A subject reached from another.
 #[derive(Clone, Debug)]
@@ -88,21 +83,6 @@ impl OwnedDossier {
     }
 }
 
-/// One relation that stands.
-#[derive(Clone, Debug)]
-struct Relation {
-    kind: String,
-    to: To,
-    since: Date,
-    until: Date,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum To {
-    Subject(String),
-    Person(String),
-}
-
 impl Snapshot {
     /// The file of `subject` with those of subjects related by one of `kinds` within `depth` steps (at most 3).
     /// `None` when nothing was known about the subject. A related subject of whom nothing is known has an empty file.
@@ -111,20 +91,15 @@ impl Snapshot {
     /// [`Error::TooManyRelated`], [`Error::Corrupt`], engine failures.
     pub fn dossier(&self, subject: Uscc, kinds: &[u16], depth: u8) -> Result<Option<OwnedDossier>> {
         let Some(file) = self.credit_file(subject)? else { return Ok(None) };
-        let mut paths: Vec<(u16, u8, Uscc, Date, Date)> = Vec::new();
-        let mut walk = Walk { snapshot: self, origin: subject, relations: HashMap::new(), followed: 0 };
-        for kind in kinds {
-            if let Some(id) = self.relation_kind(*kind) {
-                let found = walk.follow(&id, depth.min(3))?;
-                paths.extend(
-                    found.into_iter().map(|(depth, to, since, until)| (*kind, depth, to, since, until)),
-                );
-            }
-        }
-        paths.sort_unstable();
-        paths.dedup();
+        let reach = Reach { kinds: kinds.to_vec(), depth };
+        let mut recorded =
+            Recorded { snapshot: self, kinds: self.relation_kinds(), relations: HashMap::new() };
+        let paths = reach.paths(subject, &mut recorded).map_err(|problem| match problem {
+            NoPaths::TooMany => Error::TooManyRelated { subject: subject.to_string(), limit: RELATIONS_MAX },
+            NoPaths::Lookup(problem) => problem,
+        })?;
         let mut files = BTreeMap::new();
-        for (_, _, to, ..) in &paths {
+        for Path { to, .. } in &paths {
             if !files.contains_key(to) {
                 // A parent elsewhere of whom nothing is recorded is unknown, not blameless: it keeps its place.
                 let file = match self.credit_file(*to)? {
@@ -137,23 +112,23 @@ impl Snapshot {
         let order: Vec<Uscc> = files.keys().copied().collect();
         let related = paths
             .into_iter()
-            .filter_map(|(kind, depth, to, since, until)| {
+            .filter_map(|Path { kind, steps, to, since, until }| {
                 let file = order.binary_search(&to).ok()?;
-                Some(OwnedRelated { kind, depth, since, until, file })
+                Some(OwnedRelated { kind, depth: steps, since, until, file })
             })
             .collect();
         Ok(Some(OwnedDossier { file, related, files: files.into_values().collect() }))
     }
 
-    /// The id of a kind of relation.
-    fn relation_kind(&self, kind: u16) -> Option<String> {
-        let code = self.vocabulary().code(self.vocabulary().relation()?);
-        let (field, _) = code.relation?;
-        Some(code.fields.get(field)?.values().get(usize::from(kind))?.id.clone())
+    /// The ids of the kinds of relations, in the order of the vocabulary.
+    fn relation_kinds(&self) -> Vec<String> {
+        let code = self.vocabulary().relation().map(|id| self.vocabulary().code(id));
+        let field = code.and_then(|code| code.fields.get(code.relation?.0));
+        field.map(Field::values).unwrap_or_default().iter().map(|value| value.id.clone()).collect()
     }
 
     /// The relations of a subject that stand.
-    fn relations(&self, subject: i64) -> Result<Vec<Relation>> {
+    fn relations(&self, subject: i64, kinds: &[String]) -> Result<Vec<Relation<String>>> {
         let (scan, _) = self.scan(subject)?;
         let standings = resolve::standings(&scan.entries);
         let mut statement = self
@@ -168,7 +143,7 @@ impl Snapshot {
                 .query_row([row.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let (kind, to) = match found {
-                Some((kind, Some(code), None)) => (kind, To::Subject(code)),
+                Some((kind, Some(code), None)) => (kind, To::Subject(stored_code(&code)?)),
                 Some((kind, None, Some(person))) => (kind, To::Person(person)),
                 Some(_) | None => {
                     return Err(Error::corrupt(format!(
@@ -177,15 +152,19 @@ impl Snapshot {
                     )));
                 }
             };
+            let kind = kinds.iter().position(|id| *id == kind).and_then(|i| u16::try_from(i).ok());
+            let kind = kind.ok_or_else(|| {
+                Error::corrupt(format!("fact {} is a relation of a kind nobody declared", row.seq))
+            })?;
             relations.push(Relation { kind, to, since: entry.occurred_on, until: entry.ends_on });
         }
         Ok(relations)
     }
 
     /// Subjects that ever named `person` in a relation of `kind`.
-    fn naming(&self, person: &str, kind: &str) -> Result<Vec<(i64, Uscc)>> {
+    fn naming(&self, person: &str, kind: &str) -> Result<Vec<Uscc>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT DISTINCT subjects.id, subjects.code FROM relations
+            "SELECT DISTINCT subjects.code FROM relations
              JOIN subjects ON subjects.id = relations.subject
              WHERE person = ?1 AND kind = ?2 ORDER BY subjects.id LIMIT ?3",
         )?;
@@ -194,104 +173,37 @@ impl Snapshot {
         let mut rows = statement.query((person, kind, limit))?;
         let mut subjects = Vec::new();
         while let Some(row) = rows.next()? {
-            subjects
-                .push((row.get(0)?, stored_code(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?));
+            subjects.push(stored_code(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
         }
         Ok(subjects)
     }
 }
 
-struct Walk<'s> {
+/// The relations of the ledger.
+struct Recorded<'s> {
     snapshot: &'s Snapshot,
-    origin: Uscc,
-    /// Relations of subjects met so far.
-    relations: HashMap<Uscc, Vec<Relation>>,
-    followed: usize,
+    kinds: Vec<String>,
+    /// Those of subjects met so far.
+    relations: HashMap<Uscc, Vec<Relation<String>>>,
 }
 
-impl Walk<'_> {
-    /// (steps, subject, first day, last day) of every path worth keeping.
-    fn follow(&mut self, kind: &str, depth: u8) -> Result<Vec<(u8, Uscc, Date, Date)>> {
-        let mut kept: HashMap<Uscc, Vec<(u8, Date, Date)>> = HashMap::new();
-        let mut edge = vec![(self.origin, Date::BEFORE_ALL, Date::FOREVER)];
-        for steps in 1..=depth {
-            let mut next = Vec::new();
-            for (from, since, until) in edge {
-                for (to, step_since, step_until) in self.steps(from, kind)? {
-                    let (since, until) = (since.max(step_since), until.min(step_until));
-                    if to == self.origin || since > until {
-                        continue;
-                    }
-                    let paths = kept.entry(to).or_default();
-                    // Shorter paths come first, so one that holds at least as long makes this one superfluous.
-                    if paths.iter().any(|(_, a, b)| *a <= since && until <= *b) {
-                        continue;
-                    }
-                    paths.push((steps, since, until));
-                    next.push((to, since, until));
-                }
-            }
-            edge = next;
-        }
-        let mut found = Vec::new();
-        for (to, paths) in kept {
-            for (i, (steps, since, until)) in paths.iter().enumerate() {
-                let wider = paths.iter().enumerate().any(|(j, (other, a, b))| {
-                    j != i
-                        && other <= steps
-                        && a <= since
-                        && until <= b
-                        && (a, b, other) != (since, until, steps)
-                });
-                if !wider {
-                    found.push((*steps, to, *since, *until));
-                }
-            }
-        }
-        Ok(found)
-    }
+impl Relations for Recorded<'_> {
+    type Person = String;
+    type Error = Error;
 
-    /// Subjects one step away.
-    fn steps(&mut self, from: Uscc, kind: &str) -> Result<Vec<(Uscc, Date, Date)>> {
-        let mut steps = Vec::new();
-        for relation in self.of(from)?.into_iter().filter(|relation| relation.kind == kind) {
-            match &relation.to {
-                To::Subject(code) => steps.push((stored_code(code)?, relation.since, relation.until)),
-                To::Person(person) => {
-                    for (_, other) in self.snapshot.naming(person, kind)? {
-                        if other == from {
-                            continue;
-                        }
-                        for back in self.of(other)? {
-                            if back.kind == kind && back.to == relation.to {
-                                steps.push((
-                                    other,
-                                    relation.since.max(back.since),
-                                    relation.until.min(back.until),
-                                ));
-                            }
-                        }
-                    }
-                }
-            }
-            self.followed += steps.len().max(1);
-            if self.followed > RELATIONS_MAX {
-                let subject = self.origin.to_string();
-                return Err(Error::TooManyRelated { subject, limit: RELATIONS_MAX });
-            }
-        }
-        Ok(steps)
-    }
-
-    fn of(&mut self, subject: Uscc) -> Result<Vec<Relation>> {
+    fn of(&mut self, subject: Uscc) -> Result<Vec<Relation<String>>> {
         if let Some(known) = self.relations.get(&subject) {
             return Ok(known.clone());
         }
         let relations = match self.snapshot.subject_id(subject)? {
-            Some(id) => self.snapshot.relations(id)?,
+            Some(id) => self.snapshot.relations(id, &self.kinds)?,
             None => Vec::new(),
         };
         self.relations.insert(subject, relations.clone());
         Ok(relations)
+    }
+
+    fn naming(&mut self, person: &String, kind: u16) -> Result<Vec<Uscc>> {
+        self.kinds.get(usize::from(kind)).map_or(Ok(Vec::new()), |kind| self.snapshot.naming(person, kind))
     }
 }

@@ -6,12 +6,12 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::Classes;
 use hengxin_core::kernel::{self, Evaluation, Workbench};
 use hengxin_core::reading::{Measured, Unknown};
+use hengxin_core::relation::Reach;
 use hengxin_core::trace::{Explanation, Silent};
 use hengxin_core::uscc::Uscc;
 use hengxin_store::{OwnedDossier, Snapshot};
 
 use crate::engine::{Engine, Prepared, Wanted};
-use crate::outline::Reach;
 use crate::problem::{Answer, Problem};
 
 /// How much is wanted.

@@ -6,6 +6,7 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::grade::Grade;
 use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
+use hengxin_core::relation::Reach;
 use hengxin_core::tier::{self, Standing, Tier, TierDecision};
 use hengxin_core::uscc::Uscc;
 use hengxin_store::{Command, Job, OwnedDossier, Results, Snapshot, Stored, TierFilter, TierRecord};
@@ -14,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::evaluate::{Assessed, View, assess, dossier};
 use crate::engine::{Engine, Prepared, PreparedPolicy, Wanted};
 use crate::hex::unhex;
-use crate::outline::{Direction, Reach};
+use crate::outline::Direction;
 use crate::page::{Filter, Listing, Position};
 use crate::problem::Answer;
 
