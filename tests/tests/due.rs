@@ -87,7 +87,9 @@ fn an_incremental_run_is_a_full_run() {
         for step in 0..16 {
             let dataset =
                 made(&catalogue, &folder.path().join(format!("w{step}")), enterprises, seed + world, day);
-            let job = work(&catalogue, &dataset, &["food-production", "environment"], day);
+            // The last two look at related subjects.
+            let fields = ["food-production", "environment", "market-regulation", "tax"];
+            let job = work(&catalogue, &dataset, &fields, day);
             let out = |what: &str| folder.path().join(format!("{what}{step}"));
             let (full, _) = run(&dataset, &job, previous.as_ref(), false, 2, &out("full"));
             if let Some(before) = &previous {
@@ -110,7 +112,7 @@ fn an_incremental_run_is_a_full_run() {
     }
     println!("{reasons:?}");
     // A test in which nobody was due, or everybody always, would show nothing.
-    for why in ["facts", "horizon", "carried"] {
+    for why in ["facts", "horizon", "related", "carried"] {
         assert!(reasons.get(why).is_some_and(|n| *n > 0), "{why} in {reasons:?}, seed {seed}");
     }
 }

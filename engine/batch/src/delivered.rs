@@ -27,6 +27,9 @@ pub struct DeliveredOn {
     registers: Vec<(RegisterId, i32)>,
     all: Deliveries,
     settled: Deliveries,
+    /// The registers and regions that count as delivered, ascending.
+    counting: Vec<(RegisterId, RegionCode)>,
+    stale_anywhere: Option<Date>,
 }
 
 impl DeliveredOn {
@@ -40,12 +43,31 @@ impl DeliveredOn {
         let lag = |register: RegisterId| vocabulary.register(register).lag_days;
         let counts = |d: &&Delivery| d.through.plus_days(lag(d.register)) >= as_of;
         let settled = list.iter().filter(counts).map(|d| Delivery { through: Date::FOREVER, ..*d }).collect();
+        let looked_at = list.iter().filter(|d| registers.contains(&d.register)).filter(counts);
+        let mut counting: Vec<_> = looked_at.clone().map(|d| (d.register, d.region)).collect();
+        counting.sort_unstable();
+        counting.dedup();
+        let stale = looked_at.map(|d| d.through.plus_days(lag(d.register) + 1));
+        let stale_anywhere = stale.filter(|stale| *stale < Date::FOREVER).min();
         DeliveredOn {
             as_of,
             registers: registers.iter().map(|r| (*r, lag(*r))).collect(),
             all: Deliveries::new(list.to_vec()),
             settled: Deliveries::new(settled),
+            counting,
+            stale_anywhere,
         }
+    }
+
+    /// Whether the same registers count as delivered in the same regions.
+    pub fn agrees(&self, other: &DeliveredOn) -> bool {
+        self.counting == other.counting
+    }
+
+    /// First later day on which any delivery grows stale, wherever it is from. For subjects whose relatives are registered
+    /// anywhere: no later than the first that matters.
+    pub fn stale_anywhere(&self) -> Option<Date> {
+        self.stale_anywhere
     }
 
     /// Deliveries that say *delivered* or *not* on the date, and never grow stale.

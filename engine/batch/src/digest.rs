@@ -160,6 +160,13 @@ impl FilePrint {
     }
 }
 
+/// The fingerprint of a file and of its subject's relatives.
+pub fn both(file: u64, relatives: u64) -> u64 {
+    let mut print = FilePrint(file);
+    print.add(relatives);
+    print.value()
+}
+
 /// The fingerprint of a registration, in the place of its row's; `industry` is that of its industry's text, 0 for none.
 pub fn registration_print(r: &Registration, industry: u64) -> u64 {
     let mut print = Fingerprint::default();

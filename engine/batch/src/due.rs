@@ -22,7 +22,7 @@ use crate::job::Job;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, Shard};
 use crate::moment;
-use crate::reader::Wanted;
+use crate::relatives::Relatives;
 use crate::rescore::Previous;
 use crate::results::Results;
 use crate::run::Shards;
@@ -38,6 +38,8 @@ pub struct Due {
     pub facts: u64,
     /// The horizon has come.
     pub horizon: u64,
+    /// Something became known of a related subject.
+    pub related: u64,
     /// A register is delivered that was not, or the other way round.
     pub deliveries: u64,
     /// Not due.
@@ -52,6 +54,7 @@ impl Due {
             ("new", self.new),
             ("facts", self.facts),
             ("horizon", self.horizon),
+            ("related", self.related),
             ("deliveries", self.deliveries),
             ("carried", self.carried),
         ] {
@@ -83,7 +86,7 @@ impl<'p> Since<'p> {
     pub fn new(
         previous: &'p Previous,
         job: &Job,
-        columns: Wanted,
+        reads: &[String],
         dataset: &Dataset,
         registers: &[RegisterId],
         layout: &Arc<Layout>,
@@ -117,8 +120,8 @@ impl<'p> Since<'p> {
             };
             return refused("with", text(&names), text(&wanted));
         }
-        // Facts read by other columns have other fingerprints, which carried lines would keep.
-        let alike = run.rules == job.rules_digest() && run.columns == columns.columns();
+        // Where other facts were read, fingerprints are others, which carried lines would keep.
+        let alike = run.rules == job.rules_digest() && run.reads == reads;
         let list = Manifest::deliveries_in(&run.deliveries, &dataset.vocabulary, run.known_at)?;
         Ok(Since {
             previous,
@@ -128,6 +131,11 @@ impl<'p> Since<'p> {
             known_at: run.known_at,
             delivered: DeliveredOn::new(&list, registers, &dataset.vocabulary, run.as_of),
         })
+    }
+
+    /// The moment of the previous run, when those who are not due are carried over.
+    pub fn since(&self) -> Option<Moment> {
+        self.incremental.then_some(self.known_at)
     }
 
     /// Whether subjects that are not due are carried over.
@@ -161,6 +169,7 @@ impl<'p> Since<'p> {
         job: &Job,
         place: usize,
         now: &DeliveredOn,
+        relatives: Option<&Relatives>,
     ) -> Result<DuePlan> {
         let shards = &dataset.manifest.shards;
         let shard = &shards[place];
@@ -168,6 +177,8 @@ impl<'p> Since<'p> {
         let mut before = self.before(shards, place);
         let mut plan = DuePlan { tiers: vec![Vec::new(); job.policies.len()], ..DuePlan::default() };
         let (mut then, mut today) = (Standings::default(), Standings::default());
+        // Relatives may be registered anywhere.
+        let elsewhere = !self.delivered.agrees(now);
         let since = (shard.changed_at > self.known_at).then_some(self.known_at);
         file.changes(since, job.known_at, &mut |subject, rows, changed| {
             let Some(row) = before.find(subject)? else {
@@ -180,6 +191,10 @@ impl<'p> Since<'p> {
                 Some(&mut plan.due.facts)
             } else if before.open.facts_horizon[row].is_some_and(|horizon| horizon <= job.as_of) {
                 Some(&mut plan.due.horizon)
+            } else if relatives.is_some_and(|relatives| relatives.changed(subject)) {
+                Some(&mut plan.due.related)
+            } else if elsewhere && relatives.is_some_and(|relatives| relatives.has(subject)) {
+                Some(&mut plan.due.deliveries)
             } else if then.of(&self.delivered, region).delivered != today.of(now, region).delivered {
                 Some(&mut plan.due.deliveries)
             } else {
@@ -201,7 +216,10 @@ impl<'p> Since<'p> {
         }
         for row in 0..plan.carried.len() {
             let stale_on = today.of(now, plan.carried.region[row]).stale_on;
-            plan.carried.horizon[row] = plan.carried.facts_horizon[row].into_iter().chain(stale_on).min();
+            let elsewhere = relatives.filter(|relatives| relatives.has(plan.carried.subject[row]));
+            let elsewhere = elsewhere.and(now.stale_anywhere());
+            let horizon = plan.carried.facts_horizon[row].into_iter().chain(stale_on).chain(elsewhere);
+            plan.carried.horizon[row] = horizon.min();
         }
         Ok(plan)
     }
@@ -367,6 +385,7 @@ impl DuePlan {
         for (tiers, previous) in fresh.fields.iter_mut().zip(self.tiers) {
             tiers.previous = previous;
         }
+        results.quarantine.append(&mut fresh.quarantine);
         let (mut old, mut new) = (0, 0);
         for step in self.steps {
             match step {

@@ -60,28 +60,15 @@ pub(crate) enum Origin {
 }
 
 impl Job {
-    /// Refuses a job a shard alone cannot answer.
+    /// Refuses a job without work.
     ///
     /// # Errors
-    /// No standard; one that looks at related subjects, whose facts lie in other shards.
+    /// No standard.
     pub fn check(&self) -> Result<()> {
         if self.standards.is_empty() {
             return Err(Error::Refused("no standard to evaluate by; name a field or a standard".to_owned()));
         }
-        let related: Vec<&str> = self
-            .standards
-            .iter()
-            .filter(|s| s.plan.needs().related)
-            .map(|s| s.plan.standard.id.as_str())
-            .collect();
-        if related.is_empty() {
-            return Ok(());
-        }
-        Err(Error::Refused(format!(
-            "`{}` looks at related subjects, whose facts lie in other shards of a dataset: such a standard is scored \
-             from the ledger (`hengxin tier`, `hengxin score`, gRPC), not from a dataset",
-            related.join("`, `")
-        )))
+        Ok(())
     }
 
     /// Which columns of the facts can influence its results.

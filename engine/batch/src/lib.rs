@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod moment;
 pub mod place;
 pub mod reader;
+pub mod relatives;
 pub mod rescore;
 pub mod results;
 pub mod row;

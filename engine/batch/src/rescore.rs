@@ -17,6 +17,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::place::Place;
+use crate::relatives::Relatives;
 use crate::run::{self, Run};
 use crate::target::{Finished, Target};
 use crate::worker::Worker;
@@ -134,7 +135,8 @@ pub fn rescore_together(
     let shards = &dataset.manifest.shards;
     let mut done: Vec<Vec<Finished>> = vec![Vec::with_capacity(shards.len()); open.len()];
     if !open.is_empty() {
-        for shard in all_shards(dataset, &open, options)? {
+        let relatives = Target::relatives(dataset, &open, threads(options), options)?;
+        for shard in all_shards(dataset, &open, relatives.as_ref(), options)? {
             for (done, shard) in done.iter_mut().zip(shard) {
                 done.push(shard);
             }
@@ -189,6 +191,7 @@ struct State {
 fn all_shards(
     dataset: &Dataset,
     targets: &[&Target<'_>],
+    relatives: Option<&Relatives>,
     options: &Options<'_>,
 ) -> Result<Vec<Vec<Finished>>> {
     let shards = &dataset.manifest.shards;
@@ -210,7 +213,7 @@ fn all_shards(
     std::thread::scope(|scope| {
         for _ in 0..threads(options).min(shards.len()).max(1) {
             scope.spawn(|| {
-                let mut worker = Worker::new(dataset, targets);
+                let mut worker = Worker::new(dataset, targets, relatives);
                 while let Some(place) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let stop = options.cancelled.load(Ordering::Relaxed);
                     let result = if stop { Err(Error::Cancelled) } else { worker.shard(*place, options) };

@@ -13,6 +13,7 @@ use hengxin_core::number::Points;
 use hengxin_core::region::RegionCode;
 use hengxin_core::tier::Tier;
 use hengxin_core::uscc::Uscc;
+use serde::{Deserialize, Serialize};
 
 /// How an evaluation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,15 @@ pub struct Tiers {
     pub previous: Vec<Option<Tier>>,
 }
 
+/// A subject that cannot be evaluated, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// Whom.
+    pub subject: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// Results, a row a subject, ascending; all columns have the same length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Results {
@@ -114,6 +124,9 @@ pub struct Results {
     pub facts_horizon: Vec<Option<Date>>,
     /// Fingerprint of the facts they were computed from.
     pub digest: Vec<u64>,
+    /// Those of them that could not be evaluated. Not among the columns of a file: its head and the run's manifest have
+    /// them.
+    pub quarantine: Vec<Quarantined>,
 }
 
 impl Results {

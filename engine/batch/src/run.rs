@@ -15,8 +15,7 @@ use crate::layout::Layout;
 use crate::manifest::Delivered;
 use crate::moment;
 use crate::place::Place;
-use crate::reader::Wanted;
-use crate::results::{Kind, Results};
+use crate::results::{Kind, Quarantined, Results};
 
 /// Its name in the run's folder.
 pub const NAME: &str = "run.json";
@@ -50,12 +49,15 @@ pub struct Run {
     pub previous: Option<String>,
     /// Deliveries known at the moment.
     pub deliveries: Vec<Delivered>,
-    /// The columns the facts were read by; they show in the fingerprints of the subjects.
-    pub columns: Vec<String>,
+    /// What was read: columns of the facts, and relations as `related:KIND:STEPS`. It shows in the fingerprints of the
+    /// subjects.
+    pub reads: Vec<String>,
     /// Subjects: as many as in the source, each once.
     pub subjects: u64,
     /// How it came out.
     pub counts: Counts,
+    /// Subjects that could not be evaluated.
+    pub quarantine: Vec<Quarantined>,
     /// The shards, in the order of their subjects.
     pub shards: Vec<RunShard>,
 }
@@ -201,9 +203,9 @@ fn named<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> BTreeMap<S
 }
 
 /// The id of a run: everything that decides its results.
-pub(crate) fn id(job: &Job, source: &str, previous: Option<&str>, wanted: Wanted) -> String {
-    let columns = wanted.columns().join(",");
-    sha256_of(&["hengxin run 2", &job.digest(), source, previous.unwrap_or_default(), &columns])
+pub(crate) fn id(job: &Job, source: &str, previous: Option<&str>, reads: &[String]) -> String {
+    let reads = reads.join(",");
+    sha256_of(&["hengxin run 2", &job.digest(), source, previous.unwrap_or_default(), &reads])
 }
 
 impl Run {

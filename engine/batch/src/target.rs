@@ -16,7 +16,9 @@ use crate::job::Job;
 use crate::layout::Layout;
 use crate::place::Place;
 use crate::reader::Wanted;
+use crate::relatives::{Relatives, Sight};
 use crate::rescore::{Options, Order, Previous, REPORT, Report};
+use crate::results::Quarantined;
 use crate::run::{self, Counts, Run, RunShard, RunSource};
 
 /// A run in the making.
@@ -29,6 +31,7 @@ pub(crate) struct Target<'a> {
     previous: Option<&'a Previous>,
     /// The columns the facts are read by, which are the same for all that share the reading.
     pub(crate) wanted: Wanted,
+    reads: Vec<String>,
     pub(crate) deliveries: DeliveredOn,
     pub(crate) layout: Arc<Layout>,
     pub(crate) since: Option<due::Since<'a>>,
@@ -42,6 +45,7 @@ pub(crate) struct Finished {
     pub(crate) shard: RunShard,
     pub(crate) counts: Counts,
     pub(crate) due: Due,
+    pub(crate) quarantine: Vec<Quarantined>,
     pub(crate) resumed: bool,
 }
 
@@ -54,18 +58,23 @@ impl<'a> Target<'a> {
     ) -> Result<Vec<Target<'a>>> {
         orders.iter().try_for_each(|order| order.job.check())?;
         let needs = orders.iter().map(|order| order.job.needs()).fold(Needs::default(), Needs::and);
-        orders.iter().map(|order| Target::new(dataset, order, Wanted::from(needs), options)).collect()
+        let wanted = Wanted::from(needs);
+        let sight = Sight::of(orders.iter().map(|order| order.job), dataset.manifest.known_at);
+        let mut reads: Vec<String> = wanted.columns().into_iter().map(str::to_owned).collect();
+        reads.extend(sight.iter().flat_map(Sight::names));
+        orders.iter().map(|order| Target::new(dataset, order, wanted, &reads, options)).collect()
     }
 
     fn new(
         dataset: &Dataset,
         order: &Order<'a>,
         wanted: Wanted,
+        reads: &[String],
         options: &Options<'_>,
     ) -> Result<Target<'a>> {
         let known_at = order.job.known_at.min(dataset.manifest.known_at);
         let job = Job { known_at, ..order.job.clone() };
-        let id = run::id(&job, &dataset.manifest.digest, order.previous.map(|p| p.run.id.as_str()), wanted);
+        let id = run::id(&job, &dataset.manifest.digest, order.previous.map(|p| p.run.id.as_str()), reads);
         let known: Vec<Delivery> = dataset.manifest.known_deliveries(&dataset.vocabulary, known_at)?;
         let registers = job.registers();
         let deliveries = DeliveredOn::new(&known, &registers, &dataset.vocabulary, job.as_of);
@@ -76,7 +85,7 @@ impl<'a> Target<'a> {
             Some(previous) => Some(due::Since::new(
                 previous,
                 &job,
-                wanted,
+                reads,
                 dataset,
                 &registers,
                 &layout,
@@ -89,8 +98,23 @@ impl<'a> Target<'a> {
             }
             None => None,
         };
-        let (out, previous) = (order.out, order.previous);
-        Ok(Target { job, id, out, previous, wanted, deliveries, layout, since, finished })
+        let (out, previous, reads) = (order.out, order.previous, reads.to_vec());
+        Ok(Target { job, id, out, previous, wanted, reads, deliveries, layout, since, finished })
+    }
+
+    /// The relatives of everyone, when one of the targets looks at them.
+    pub(crate) fn relatives(
+        dataset: &Dataset,
+        targets: &[&Target<'_>],
+        threads: usize,
+        options: &Options<'_>,
+    ) -> Result<Option<Relatives>> {
+        let Some(first) = targets.first() else { return Ok(None) };
+        let Some(sight) = Sight::of(targets.iter().map(|target| &target.job), first.job.known_at) else {
+            return Ok(None);
+        };
+        let since = targets.iter().filter_map(|target| target.since.as_ref()?.since()).min();
+        Relatives::read(dataset, &sight, since, threads, options.cancelled).map(Some)
     }
 
     /// Counts, compares with the source, and writes the manifest.
@@ -151,9 +175,10 @@ impl<'a> Target<'a> {
                 .filter(|d| d.recorded_at <= self.job.known_at)
                 .cloned()
                 .collect(),
-            columns: self.wanted.columns().into_iter().map(str::to_owned).collect(),
+            reads: self.reads.clone(),
             subjects: found,
             counts,
+            quarantine: done.iter().flat_map(|d| d.quarantine.clone()).collect(),
             shards: done.into_iter().map(|d| d.shard).collect(),
         };
         let seconds = started.elapsed().as_secs_f64();

@@ -15,6 +15,7 @@ use crate::evaluator::Evaluator;
 use crate::layout::Layout;
 use crate::manifest::Shard;
 use crate::reader::ClassBook;
+use crate::relatives::Relatives;
 use crate::rescore::Options;
 use crate::results::Results;
 use crate::run::{Counts, RunShard};
@@ -22,11 +23,14 @@ use crate::target::{Finished, Target};
 
 /// Where the counts of a shard stand in its file, so that a resumed run need not read its lines.
 const COUNTS_KEY: &str = "hengxin.counts";
+/// Where those stand who could not be evaluated.
+const QUARANTINE_KEY: &str = "hengxin.quarantine";
 
 /// One thread.
 pub(crate) struct Worker<'a> {
     dataset: &'a Dataset,
     targets: &'a [&'a Target<'a>],
+    relatives: Option<&'a Relatives>,
     book: ClassBook,
     /// One for each target.
     evaluators: Vec<Evaluator<'a>>,
@@ -34,11 +38,15 @@ pub(crate) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     /// For targets of one reading, of which there is at least one.
-    pub(crate) fn new(dataset: &'a Dataset, targets: &'a [&'a Target<'a>]) -> Worker<'a> {
-        let book = ClassBook::new(Arc::clone(&dataset.vocabulary));
-        let evaluators =
-            targets.iter().map(|target| Evaluator::new(&target.job, &target.deliveries)).collect();
-        Worker { dataset, targets, book, evaluators }
+    pub(crate) fn new(
+        dataset: &'a Dataset,
+        targets: &'a [&'a Target<'a>],
+        relatives: Option<&'a Relatives>,
+    ) -> Worker<'a> {
+        let book = relatives.map_or_else(|| ClassBook::new(Arc::clone(&dataset.vocabulary)), Relatives::book);
+        let evaluator = |target: &&'a Target<'a>| Evaluator::new(&target.job, &target.deliveries, relatives);
+        let evaluators = targets.iter().map(evaluator).collect();
+        Worker { dataset, targets, relatives, book, evaluators }
     }
 
     /// Does a shard for every target that has not got it yet.
@@ -81,7 +89,8 @@ impl<'a> Worker<'a> {
         let sha256 = sha256(&bytes);
         // Forgotten, it is done again; before the manifest names it, it stays.
         target.out.put(&file, bytes)?;
-        Ok(Finished { shard: run_shard(shard, file, sha256), counts, due, resumed: false })
+        let quarantine = results.quarantine.clone();
+        Ok(Finished { shard: run_shard(shard, file, sha256), counts, due, quarantine, resumed: false })
     }
 
     /// The results of those who are due, and of everybody else those of the run before.
@@ -89,7 +98,7 @@ impl<'a> Worker<'a> {
         let shard = &self.dataset.manifest.shards[place];
         let Target { since, job, deliveries, layout, .. } = self.targets[target];
         let Some(since) = since else { unreachable!("asked of runs that follow another") };
-        let plan = since.plan(self.dataset, job, place, deliveries)?;
+        let plan = since.plan(self.dataset, job, place, deliveries, self.relatives)?;
         let fresh = if plan.rows.is_empty() {
             layout.results(0)
         } else {
@@ -151,14 +160,16 @@ fn resumed(target: &Target<'_>, shard: &Shard, file: &str) -> Result<Option<Fini
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))
         .map_err(|e| Error::parquet(&name, e))?;
     let metadata = builder.metadata().file_metadata();
-    let counts = metadata
-        .key_value_metadata()
-        .and_then(|all| all.iter().find(|kv| kv.key == COUNTS_KEY))
-        .and_then(|kv| serde_json::from_str(kv.value.as_deref()?).ok());
-    match counts {
-        Some(counts) if u64::try_from(metadata.num_rows()) == Ok(shard.subjects) => {
+    let note = |key: &str| {
+        let note = metadata.key_value_metadata()?.iter().find(|note| note.key == key)?;
+        note.value.as_deref()
+    };
+    let counts = note(COUNTS_KEY).and_then(|text| serde_json::from_str(text).ok());
+    let quarantine = note(QUARANTINE_KEY).and_then(|text| serde_json::from_str(text).ok());
+    match (counts, quarantine) {
+        (Some(counts), Some(quarantine)) if u64::try_from(metadata.num_rows()) == Ok(shard.subjects) => {
             let shard = run_shard(shard, file.to_owned(), digest);
-            Ok(Some(Finished { shard, counts, due: Due::default(), resumed: true }))
+            Ok(Some(Finished { shard, counts, due: Due::default(), quarantine, resumed: true }))
         }
         // Not what we write under this name: done again.
         _ => Ok(None),
@@ -194,7 +205,12 @@ fn run_shard(shard: &Shard, file: String, sha256: String) -> RunShard {
 }
 
 fn encode(layout: &Layout, results: &Results, counts: &Counts, file: &str) -> Result<Vec<u8>> {
-    let notes = vec![KeyValue::new(COUNTS_KEY.to_owned(), serde_json::to_string(counts).unwrap_or_default())];
+    let note =
+        |key: &str, json: serde_json::Result<String>| KeyValue::new(key.to_owned(), json.unwrap_or_default());
+    let notes = vec![
+        note(COUNTS_KEY, serde_json::to_string(counts)),
+        note(QUARANTINE_KEY, serde_json::to_string(&results.quarantine)),
+    ];
     let properties = layout.properties(notes);
     let encoded = (|| {
         let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(layout.schema()), Some(properties))?;

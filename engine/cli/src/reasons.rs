@@ -3,6 +3,7 @@
 //! Nothing of this is stored with a run: reasons are computed again from the dataset and the editions its manifest names.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use hengxin_batch::compare::{
     AppliedFinding, Clause, ClauseKind, Explainer, FieldSide, FieldTold, IndicatorPoints, OutcomeKind,
@@ -12,6 +13,7 @@ use hengxin_batch::dataset::Dataset;
 use hengxin_batch::delivered::DeliveredOn;
 use hengxin_batch::job::Job;
 use hengxin_batch::reader::{ClassBook, Wanted};
+use hengxin_batch::relatives::{Relatives, Sight};
 use hengxin_batch::{Error, Result};
 use hengxin_core::fact::Dossier;
 use hengxin_core::kernel::{Evaluation, Ineligible, Outcome, Workbench, evaluate};
@@ -47,6 +49,10 @@ impl Explainer for Reasons {
     }
 }
 
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// What one standard gave for one subject: the evaluation, and the points of each indicator.
 type Given = (Evaluation, Vec<Option<Points>>);
 
@@ -56,6 +62,7 @@ struct Half {
     job: Job,
     deliveries: DeliveredOn,
     book: ClassBook,
+    relatives: Option<Relatives>,
     benches: Vec<Workbench>,
     standards: Vec<StandardSide>,
     fields: Vec<FieldSide>,
@@ -84,12 +91,20 @@ impl Half {
             });
         }
         let known = dataset.manifest.known_deliveries(&catalogue.vocabulary, job.known_at)?;
+        let never = AtomicBool::new(false);
+        let sight = Sight::of(std::iter::once(&job), job.known_at.min(dataset.manifest.known_at));
+        let relatives = match &sight {
+            Some(sight) => Some(Relatives::read(&dataset, sight, None, threads(), &never)?),
+            None => None,
+        };
+        let empty = || ClassBook::new(Arc::clone(&catalogue.vocabulary));
         let clauses = |standard: &hengxin_core::standard::Standard| {
             (0..standard.indicators.len()).map(|i| StandardSide::indicator_clause(standard, i)).collect()
         };
         Ok(Half {
             deliveries: DeliveredOn::new(&known, &job.registers(), &catalogue.vocabulary, job.as_of),
-            book: ClassBook::new(Arc::clone(&catalogue.vocabulary)),
+            book: relatives.as_ref().map_or_else(empty, Relatives::book),
+            relatives,
             benches: job.standards.iter().map(|s| Workbench::new(Arc::clone(&s.plan))).collect(),
             indicators: job.standards.iter().map(|s| clauses(&s.plan.standard)).collect(),
             standards: side.standards.clone(),
@@ -108,13 +123,15 @@ impl Half {
         let file = self.dataset.shard(shard)?;
         let (benches, subjects) = (&mut self.benches, &mut self.subjects);
         let wanted = Wanted::from(self.job.needs());
-        let settled = self.deliveries.settled();
+        let (settled, relatives) = (self.deliveries.settled(), self.relatives.as_ref());
         file.subjects(&mut self.book, settled, wanted, None, self.job.known_at, &mut |book, subject| {
-            // Of whom nobody knew no clause says anything.
-            if !subject.known {
+            let mut related = Vec::new();
+            let told = relatives.map_or(Ok(0), |r| r.of(subject.file.subject, settled, &mut related));
+            // Of whom nobody knew, or who has too many relations, no clause says anything.
+            if !subject.known || told.is_err() {
                 return Ok(());
             }
-            let dossier = Dossier { file: subject.file, related: &[] };
+            let dossier = Dossier { file: subject.file, related: &related };
             let given = benches.iter_mut().map(|bench| {
                 let evaluation = evaluate(bench, book.classes(), &dossier, &mut Silent);
                 (evaluation, bench.indicators().iter().map(|i| i.points).collect())

@@ -303,7 +303,7 @@ impl ShardFile {
 }
 
 /// The runs of rows of one subject in a batch.
-fn for_each_subject(
+pub(crate) fn for_each_subject(
     shard: &ShardFile,
     batch: &RecordBatch,
     first: u64,
