@@ -193,9 +193,9 @@ impl<'p> Since<'p> {
                 Some(&mut plan.due.horizon)
             } else if relatives.is_some_and(|relatives| relatives.changed(subject)) {
                 Some(&mut plan.due.related)
-            } else if elsewhere && relatives.is_some_and(|relatives| relatives.has(subject)) {
-                Some(&mut plan.due.deliveries)
-            } else if then.of(&self.delivered, region).delivered != today.of(now, region).delivered {
+            } else if (elsewhere && relatives.is_some_and(|relatives| relatives.has(subject)))
+                || then.of(&self.delivered, region).delivered != today.of(now, region).delivered
+            {
                 Some(&mut plan.due.deliveries)
             } else {
                 None

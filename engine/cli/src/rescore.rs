@@ -21,6 +21,9 @@ use crate::progress::Progress;
 use crate::question::problem;
 use crate::serve::stopped;
 
+/// Subjects in quarantine that are named; the manifest has all.
+const QUARANTINE_SHOWN: usize = 10;
+
 /// Score and tier everyone in a dataset or the ledger.
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -176,6 +179,12 @@ fn print(run: &Run, report: &Report, out: &str) {
                 run.counts.moved.get(&policy.field).unwrap_or(&0)
             );
         }
+    }
+    for one in run.quarantine.iter().take(QUARANTINE_SHOWN) {
+        println!("\nnot evaluated: {}, {}", one.subject, one.reason);
+    }
+    if run.quarantine.len() > QUARANTINE_SHOWN {
+        println!("not evaluated: {} in all, listed in run.json", run.quarantine.len());
     }
     let due: Vec<String> = report.due.iter().map(|(why, n)| format!("{n} {why}")).collect();
     println!("\n{} run: {}", report.mode, due.join(", "));

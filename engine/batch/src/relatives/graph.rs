@@ -148,7 +148,7 @@ pub(super) fn edges(file: &ShardFile, vocabulary: &Vocabulary, sight: &Sight) ->
             out.clear();
             match batch.column_by_name(name) {
                 Some(column) => {
-                    columns::instants(column, i64::MAX, out).map_err(refused(name, "a moment"))?
+                    columns::instants(column, i64::MAX, out).map_err(refused(name, "a moment"))?;
                 }
                 None => out.resize(batch.num_rows(), i64::MAX),
             }
