@@ -5,7 +5,8 @@
 //! points, bit for bit: counts are integers, sums of fractions are made on a grid (see `exact`), and logarithms come
 //! from one pure-Rust routine. This is the only crate of the workspace that uses floating point.
 //!
-//! Not here: the command line, reports, and the engine that serves a card.
+//! A [`plan::Plan`] and the files of a history go into [`training::train`]; a [`model::Model`] comes out. Not here: the command
+//! line, reports, and the engine that serves a card.
 
 pub mod as_linfa;
 pub mod binning;
@@ -16,8 +17,12 @@ pub mod history;
 pub mod logistic;
 mod mass;
 pub mod metrics;
+pub mod model;
+pub mod plan;
 mod scaling;
+pub mod scoring;
 pub mod select;
+pub mod training;
 mod woe;
 
 pub use distribution::{NORMAL_95, chi_squared_tail, normal_two_sided};

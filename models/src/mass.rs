@@ -35,6 +35,13 @@ impl Mass {
         Mass(units)
     }
 
+    /// The nearest 2^-20th of a sum of weights as it was written; `None` beyond what a history may weigh.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 and 2^53")]
+    pub(crate) fn from_value(value: f64) -> Option<Mass> {
+        let units = value * ONE as f64;
+        (units >= 0.0 && units < Mass::LIMIT as f64).then(|| Mass(units.round() as u64))
+    }
+
     /// In 2^-20ths.
     pub const fn units(self) -> u64 {
         self.0

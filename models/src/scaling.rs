@@ -70,12 +70,12 @@ pub struct CardFeature {
 }
 
 /// Ten-thousandths of a point.
-const UNIT: f64 = 10_000.0;
+pub(crate) const UNIT: f64 = 10_000.0;
 /// The most points, as in `hengxin_core::Points`.
 const POINTS_MAX: f64 = 1_000_000.0;
 
 impl Scaling {
-    fn check(&self) -> Result<(), ScalingError> {
+    pub(crate) fn check(&self) -> Result<(), ScalingError> {
         let range = |setting, found, expected| Err(ScalingError::Range { setting, found, expected });
         let positive = |v: f64| v.is_finite() && v > 0.0;
         match self {
@@ -182,7 +182,7 @@ impl Card {
 }
 
 impl CardFeature {
-    fn points_of_code(&self, code: usize) -> i64 {
+    pub(crate) fn points_of_code(&self, code: usize) -> i64 {
         self.points[usize::from(self.binned.bin_of[code])]
     }
 

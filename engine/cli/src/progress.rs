@@ -24,7 +24,9 @@ impl Progress {
     /// Something that takes `extent` steps.
     pub fn new(what: String, extent: u64) -> Progress {
         let bar = ProgressBar::with_draw_target(Some(extent), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3}%  {eta} left") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {wide_bar} {percent:>3}%  {per_sec}, {eta} left")
+        {
             bar.set_style(style);
         }
         bar.set_message(what);

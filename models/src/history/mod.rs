@@ -17,5 +17,7 @@ pub use description::{Description, Feature, Kind, Label, Target};
 pub use error::{Finding, HistoryError};
 pub use rows::{Month, Rows};
 pub use sketch::Sketch;
+pub(crate) use source::{Batch, Source};
 pub use split::Split;
+pub(crate) use table::refuse_infinities;
 pub use table::{Column, History, Table};

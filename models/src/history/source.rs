@@ -22,7 +22,7 @@ use super::error::HistoryError;
 const BATCH: usize = 16_384;
 
 /// The files of a history, each with its footer.
-pub(super) struct Source {
+pub(crate) struct Source {
     files: Vec<(PathBuf, ArrowReaderMetadata)>,
     rows: usize,
 }
@@ -37,7 +37,7 @@ pub(super) enum Shape {
 }
 
 /// A part of a column.
-pub(super) enum Batch<'a> {
+pub(crate) enum Batch<'a> {
     /// Not-a-number where the value is missing.
     Numbers(&'a [f64]),
     /// Texts by row.
@@ -45,7 +45,7 @@ pub(super) enum Batch<'a> {
 }
 
 impl Source {
-    pub(super) fn open(files: &[PathBuf]) -> Result<Source, HistoryError> {
+    pub(crate) fn open(files: &[PathBuf]) -> Result<Source, HistoryError> {
         let mut opened = Vec::new();
         let mut rows = 0;
         for file in files {
@@ -64,7 +64,7 @@ impl Source {
         }
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
@@ -116,7 +116,7 @@ impl Source {
     }
 
     /// Shows a column to `visit` in the order of its rows: file, number of the batch's first row in it, values.
-    pub(super) fn visit<F>(&self, column: &str, mut visit: F) -> Result<(), HistoryError>
+    pub(crate) fn visit<F>(&self, column: &str, mut visit: F) -> Result<(), HistoryError>
     where
         F: FnMut(&Path, u64, Batch<'_>) -> Result<(), HistoryError>,
     {

@@ -280,7 +280,7 @@ fn each_name(batch: &Batch<'_>, mut show: impl FnMut(Option<&str>)) {
     }
 }
 
-fn refuse_infinities(
+pub(crate) fn refuse_infinities(
     file: &Path,
     first: u64,
     column: &str,

@@ -19,6 +19,16 @@ pub struct StepwiseRules {
     pub leave: f64,
 }
 
+impl StepwiseRules {
+    /// # Errors
+    /// When they are no chances, or `enter` is above `leave`.
+    pub(crate) fn check(self) -> Result<(), StepwiseError> {
+        let StepwiseRules { enter, leave } = self;
+        let ordered = 0.0 < enter && enter <= leave && leave < 1.0;
+        if ordered { Ok(()) } else { Err(StepwiseError { enter, leave }) }
+    }
+}
+
 impl Default for StepwiseRules {
     fn default() -> StepwiseRules {
         StepwiseRules { enter: 0.05, leave: 0.1 }
@@ -76,11 +86,8 @@ pub fn stepwise(
     rules: StepwiseRules,
     threads: usize,
 ) -> Result<Stepwise, StepwiseError> {
+    rules.check()?;
     let StepwiseRules { enter, leave } = rules;
-    let ordered = 0.0 < enter && enter <= leave && leave < 1.0;
-    if !ordered {
-        return Err(StepwiseError { enter, leave });
-    }
     let candidates = sample.design().columns();
     let refit = |columns: &[usize]| {
         let narrowed = sample.design().narrowed(columns);

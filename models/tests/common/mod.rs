@@ -1,5 +1,7 @@
 //! Public data sets as histories, with the split on which other tools were measured.
 
+#![allow(dead_code, reason = "not every test reads every set")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
