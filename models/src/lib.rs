@@ -22,6 +22,7 @@ pub mod plan;
 mod scaling;
 pub mod scoring;
 pub mod select;
+pub mod tables;
 pub mod training;
 mod woe;
 

@@ -281,7 +281,7 @@ fn model(
 }
 
 /// By which a training can be repeated and its result recognised.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// `hengxin-training`.
@@ -290,14 +290,46 @@ pub struct Record {
     pub version: u32,
     /// Version of the program.
     pub program: String,
-    /// SHA-256 of the plan as the model states it.
-    pub plan: String,
+    /// What was asked for.
+    pub plan: Plan,
     /// The files.
     pub files: Vec<RecordedFile>,
     /// Rows of them.
     pub rows: usize,
     /// SHA-256 of the model's file.
     pub model: String,
+}
+
+/// A file is no record of a training, or its data are others now.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It is not the JSON of one.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// It is something else, or of another version.
+    #[error("`format` is `{found}`, expected `{FORMAT}` version 1")]
+    Format {
+        /// What it calls itself.
+        found: String,
+    },
+    /// A file cannot be read.
+    #[error("`{}` cannot be read: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what it was.
+    #[error("`{}` has digest {found}, expected {expected}, that of the file the model was made of", path.display())]
+    Changed {
+        /// Which.
+        path: PathBuf,
+        /// What it has.
+        found: String,
+        /// What it had.
+        expected: String,
+    },
 }
 
 /// A file that a model was made of.
@@ -323,17 +355,49 @@ impl Record {
             format: FORMAT.to_owned(),
             version: 1,
             program: format!("hengxin {}", env!("CARGO_PKG_VERSION")),
-            plan: plan_digest(&trained.model.plan),
+            plan: trained.model.plan.clone(),
             files: files.iter().map(recorded).collect::<std::io::Result<_>>()?,
             rows: trained.rows.len(),
-            model: hex(&Sha256::digest(trained.model.to_json())),
+            model: model_digest(&trained.model),
         })
+    }
+
+    /// Reads a record from the text of its file.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn read(text: &[u8]) -> Result<Record, RecordError> {
+        let record: Record = serde_json::from_slice(text)?;
+        if (record.format.as_str(), record.version) != (FORMAT, 1) {
+            return Err(RecordError::Format {
+                found: format!("{} version {}", record.format, record.version),
+            });
+        }
+        Ok(record)
+    }
+
+    /// The files, if they are what they were.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn unchanged_files(&self) -> Result<Vec<PathBuf>, RecordError> {
+        let unchanged = |file: &RecordedFile| {
+            let path = file.path.clone();
+            match file_digest(&path) {
+                Err(source) => Err(RecordError::File { path, source }),
+                Ok(found) if found != file.sha256 => {
+                    Err(RecordError::Changed { path, found, expected: file.sha256.clone() })
+                }
+                Ok(_) => Ok(path),
+            }
+        };
+        self.files.iter().map(unchanged).collect()
     }
 }
 
-/// SHA-256 of a plan.
-pub fn plan_digest(plan: &Plan) -> String {
-    hex(&Sha256::digest(serde_json::to_string(plan).unwrap_or_default()))
+/// SHA-256 of a model's file.
+pub fn model_digest(model: &Model) -> String {
+    hex(&Sha256::digest(model.to_json()))
 }
 
 /// SHA-256 of a file.

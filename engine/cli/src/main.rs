@@ -25,9 +25,11 @@ mod rescore;
 mod runs;
 mod schedules;
 mod score;
+mod score_history;
 mod serve;
 mod standards;
 mod tier;
+mod train;
 mod workbook;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -97,11 +99,14 @@ enum Command {
     Schedules(schedules::Arguments),
     /// Compare two runs: who moved, because of which clause, and what it costs the inspectors.
     Compare(compare::Arguments),
-    /// Write a synthetic district: no real enterprise, the same files for the same seed.
     /// Write a synthetic district or world: no real enterprise, the same files for the same seed.
     Generate(district::Arguments),
     /// Check a dataset of facts, sort rows into one, or export the ledger as one.
     Dataset(dataset::Arguments),
+    /// Train a scorecard on a history in Parquet.
+    Train(train::Arguments),
+    /// Score the rows of Parquet files by a trained model.
+    ScoreHistory(score_history::Arguments),
     /// Print a completion script for a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -129,6 +134,8 @@ fn main() -> std::process::ExitCode {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Dataset(arguments) => dataset::run(&arguments),
+        Command::Train(arguments) => train::run(&arguments),
+        Command::ScoreHistory(arguments) => score_history::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,
