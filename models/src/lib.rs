@@ -18,6 +18,7 @@ mod mass;
 pub mod metrics;
 mod scaling;
 pub mod select;
+pub mod validation;
 mod woe;
 
 pub use distribution::{NORMAL_95, chi_squared_tail, normal_two_sided};
