@@ -5,6 +5,8 @@
 //! input gives the same report; what is drawn at random is drawn from the seed of the request.
 
 mod bootstrap;
+#[cfg(feature = "challengers")]
+mod challengers;
 mod charts;
 mod html;
 mod limits;
@@ -22,6 +24,8 @@ mod story;
 mod suppression;
 
 pub use bootstrap::{Spread, spread};
+#[cfg(feature = "challengers")]
+pub use challengers::{Raw, challenge};
 pub use html::page;
 pub use overlap::Overlap;
 pub use paired::{Difference, auc_difference};
