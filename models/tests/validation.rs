@@ -8,6 +8,7 @@ use hengxin_models::history::{Codes, History, Month, Rows, Split, Table};
 use hengxin_models::logistic::{Design, Sample, Settings, fit};
 use hengxin_models::validation::{
     Accepted, Inference, Labels, Report, Request, Side, Subject, ValidationError, model_card, page, validate,
+    write_bins, write_vintages,
 };
 use hengxin_models::{Card, Scaling};
 
@@ -205,6 +206,23 @@ fn months_are_measured_one_by_one() {
     assert!(report.vintages[1].psi.is_some_and(|psi| psi > 0.0));
     assert!(report.vintages[1].psi_by_chance > report.score_shift.by_chance);
     assert_eq!(report.vintages[0].month, "2000-01");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (bins, vintages) = (folder.path().join("bins.parquet"), folder.path().join("vintages.parquet"));
+    write_bins(&report, &bins).expect("written");
+    write_vintages(&report, &vintages).expect("written");
+    let read = |path: &std::path::Path| {
+        let file = std::fs::File::open(path).expect("a file");
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
+        reader.expect("Parquet").build().expect("rows").next().expect("a batch").expect("a batch")
+    };
+    let all: usize = report.features.iter().map(|f| f.bins.len()).sum();
+    assert_eq!((read(&bins).num_rows(), read(&vintages).num_rows()), (all, 3));
+    let batch = read(&vintages);
+    let rows = batch.column_by_name("rows").expect("a column");
+    let rows = rows.as_any().downcast_ref::<arrow_array::UInt64Array>().expect("numbers");
+    assert_eq!(rows.values().to_vec(), [700, 150, 150]);
+    let missing = write_bins(&report, &folder.path().join("no/bins.parquet")).expect_err("no folder");
+    assert!(missing.to_string().ends_with("no/bins.parquet` cannot be written"), "{missing}");
     let html = page(&report);
     if let Some(folder) = std::env::var_os("HENGXIN_KEEP") {
         std::fs::write(std::path::Path::new(&folder).join("months.html"), html).expect("written");

@@ -17,7 +17,7 @@ impl History {
         self.source.visit(column, |_, _, batch| {
             match batch {
                 Batch::Numbers(numbers) => {
-                    texts.extend(numbers.iter().map(|n| if n.is_nan() { missing() } else { n.to_string() }))
+                    texts.extend(numbers.iter().map(|n| if n.is_nan() { missing() } else { n.to_string() }));
                 }
                 Batch::Texts(found) => {
                     texts.extend(found.iter().map(|text| text.map_or_else(missing, ToOwned::to_owned)));

@@ -105,7 +105,9 @@ fn matrix(raw: &[Raw], learn: &[u32], of: &[u32]) -> Array2<f64> {
             }
             Raw::Names(names) => {
                 let mut counts = std::collections::BTreeMap::<&str, usize>::new();
-                learn.iter().for_each(|row| *counts.entry(&names[*row as usize]).or_default() += 1);
+                for row in learn {
+                    *counts.entry(&names[*row as usize]).or_default() += 1;
+                }
                 let mut levels: Vec<(&str, usize)> = counts.into_iter().collect();
                 levels.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), *name));
                 // The last level is what none of the columns says.

@@ -233,7 +233,7 @@ pub(super) fn bins(feature: &FeatureTold) -> String {
     let title = format!("Default rates of {}", feature.feature);
     let mut plot = Plot::new(&title, (680.0, 200.0), (0.0, shown.len() as f64), (0.0, most.min(1.0)));
     plot.y_axis(fine_percent);
-    let room = (620.0 / shown.len().max(1) as f64 / 6.4).max(4.0);
+    let room = (620.0 / shown.len().max(1) as f64 / 7.6).max(4.0);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -8,8 +8,8 @@ use super::report::{FeatureTold, Figure, Performance, Report, Segment, Side, Siz
 const STYLE: &str = concat!(
     include_str!("../../../engine/batch/src/compare/html/style.css"),
     ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:8px 24px}",
-    ".key{display:inline-block;width:11px;height:11px;margin:0 5px 0 12px;vertical-align:-1px}",
     ".feature{break-inside:avoid}",
+    "td{white-space:nowrap}td.t{white-space:normal;min-width:14em}",
     "@media print{.pair{grid-template-columns:1fr 1fr}}"
 );
 
@@ -549,7 +549,9 @@ impl Page {
             "Probabilities are those that the whole points of the card mean, as they are served.".to_owned(),
             "Rows of one subject may depend on each other; intervals take them as independent.".to_owned(),
         ];
-        notes.iter().for_each(|note| self.words("li", "", note));
+        for note in &notes {
+            self.words("li", "", note);
+        }
         self.0.push_str("</ul>");
     }
 }
@@ -559,11 +561,11 @@ fn three(value: f64) -> String {
 }
 
 fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    format!("{:.1}\u{a0}%", share * 100.0)
 }
 
 fn signed(share: f64) -> String {
-    format!("{:+.1} %", share * 100.0)
+    format!("{:+.1}\u{a0}%", share * 100.0)
 }
 
 /// At most four decimals.

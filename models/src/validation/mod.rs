@@ -22,6 +22,7 @@ mod segments;
 mod stability;
 mod story;
 mod suppression;
+mod tables;
 
 pub use bootstrap::{Spread, spread};
 #[cfg(feature = "challengers")]
@@ -34,6 +35,7 @@ pub use request::{Accepted, Inference, Limits, Request, RequestError};
 pub use segments::Labels;
 pub use story::model_card;
 pub use suppression::{Cell, withheld};
+pub use tables::{TableError, write_bins, write_vintages};
 
 use crate::Card;
 use crate::history::{Codes, Rows, Split};

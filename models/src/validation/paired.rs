@@ -50,7 +50,7 @@ fn placements(rows: &[(f64, f64, bool, f64)], risk: impl Fn(&(f64, f64, bool, f6
     let (goods, bads) = (mass(false), mass(true));
     let mut placed = vec![0.0; rows.len()];
     let (mut goods_below, mut bads_below) = (0.0, 0.0);
-    for tie in order.chunk_by(|a, b| risk(&rows[*a]) == risk(&rows[*b])) {
+    for tie in order.chunk_by(|a, b| risk(&rows[*a]).total_cmp(&risk(&rows[*b])).is_eq()) {
         let of =
             |class: bool| tie.iter().map(|i| &rows[*i]).filter(|r| r.2 == class).map(|r| r.3).sum::<f64>();
         let (g, b) = (of(false), of(true));

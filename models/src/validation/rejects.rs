@@ -34,7 +34,9 @@ pub(super) fn infer(
     for row in &known {
         bands[band(row)].0.add(subject.rows.default[*row as usize], mass(row));
     }
-    unknown.iter().for_each(|row| bands[band(row)].1 += mass(row));
+    for row in &unknown {
+        bands[band(row)].1 += mass(row);
+    }
     let overall: Count = bands.iter().map(|band| band.0).sum();
     let mut with = Vec::new();
     match asked.method {

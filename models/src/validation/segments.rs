@@ -19,6 +19,9 @@ pub struct Labels {
 
 impl Labels {
     /// From the text of each row.
+    ///
+    /// # Panics
+    /// With 2^32 rows or more; a history has fewer.
     pub fn new(column: &str, texts: &[String]) -> Labels {
         let mut names: Vec<String> = texts.to_vec();
         names.sort();
@@ -52,7 +55,9 @@ fn segment(
     request: &Request,
 ) -> Segment {
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); labels.names.len()];
-    hold.iter().for_each(|row| members[labels.of[*row as usize] as usize].push(*row));
+    for row in hold {
+        members[labels.of[*row as usize] as usize].push(*row);
+    }
     let bads = |rows: &[u32]| rows.iter().filter(|row| subject.rows.default[**row as usize]).count() as u64;
     let cells: Vec<Cell> =
         members.iter().map(|rows| Cell { rows: rows.len() as u64, bads: bads(rows) }).collect();

@@ -29,8 +29,12 @@ pub(super) fn of_score(scores: &[i64], rows: &Rows, before: &[u32], after: &[u32
     cuts.dedup();
     let mut bins = vec![(Mass::ZERO, Mass::ZERO); cuts.len() + 1];
     let band = |row: &u32| cuts.partition_point(|cut| *cut <= scores[*row as usize]);
-    before.iter().for_each(|row| bins[band(row)].0 += rows.mass(*row as usize));
-    after.iter().for_each(|row| bins[band(row)].1 += rows.mass(*row as usize));
+    for row in before {
+        bins[band(row)].0 += rows.mass(*row as usize);
+    }
+    for row in after {
+        bins[band(row)].1 += rows.mass(*row as usize);
+    }
     let name = |at: usize| match (at.checked_sub(1).and_then(|i| cuts.get(i)), cuts.get(at)) {
         (None, None) => "all scores".to_owned(),
         (None, Some(to)) => format!("below {}", points(*to)),
@@ -139,9 +143,9 @@ fn inversions(learned: &[Count], held: &[Count], names: &[String], known: usize)
             if empty || before * after >= 0.0 {
                 return None;
             }
-            let (n, m) = (a.total().value(), b.total().value());
+            let (first, second) = (a.total().value(), b.total().value());
             let pooled = (a + b).rate();
-            let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
+            let error = (pooled * (1.0 - pooled) * (1.0 / first + 1.0 / second)).sqrt();
             let p = if error > 0.0 { normal_two_sided(after / error) } else { 1.0 };
             Some(Inversion { first: names[i - 1].clone(), second: names[i].clone(), p, sure: p < 0.05 })
         })
