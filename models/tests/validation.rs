@@ -91,23 +91,15 @@ fn german_credit_is_validated_from_end_to_end() {
     let wins: f64 = bads
         .iter()
         .flat_map(|b| {
-            goods.iter().map(move |g| {
-                if b < g {
-                    1.0
-                } else if b == g {
-                    0.5
-                } else {
-                    0.0
-                }
-            })
+            goods.iter().map(move |g| f64::from(u8::from(b < g)) + f64::from(u8::from(b == g)) / 2.0)
         })
         .sum();
     assert!((held.auc.value - wins / (bads.len() * goods.len()) as f64).abs() < 1e-12);
     let below = |list: &[i64], at: i64| list.iter().filter(|s| **s <= at).count() as f64 / list.len() as f64;
     let distance = scores.iter().map(|at| (below(&bads, *at) - below(&goods, *at)).abs()).fold(0.0, f64::max);
     assert!((held.ks.value - distance).abs() < 1e-12);
-    let at = (held.ks_at * 10_000.0).round() as i64;
-    assert!((below(&bads, at) - below(&goods, at) - distance).abs() < 1e-12, "{}", held.ks_at);
+    let at = scores.iter().find(|s| (**s as f64 / 10_000.0 - held.ks_at).abs() < 1e-9).expect("a score");
+    assert!((below(&bads, *at) - below(&goods, *at) - distance).abs() < 1e-12, "{}", held.ks_at);
     let brier: f64 = bads.iter().map(|s| (1.0 - example.card.probability(*s)).powi(2)).sum::<f64>()
         + goods.iter().map(|s| example.card.probability(*s).powi(2)).sum::<f64>();
     assert!((held.brier.value - brier / 300.0).abs() < 1e-12);
