@@ -24,6 +24,7 @@ pub mod scoring;
 pub mod select;
 pub mod tables;
 pub mod training;
+pub mod validation;
 mod woe;
 
 pub use distribution::{NORMAL_95, chi_squared_tail, normal_two_sided};

@@ -27,8 +27,8 @@ const KEPT_MAX: usize = 4 << 20;
 
 /// An opened history: rows are known, features not read yet.
 pub struct History {
-    source: Source,
-    description: Description,
+    pub(super) source: Source,
+    pub(super) description: Description,
     /// What is known of each row apart from its features.
     pub rows: Rows,
 }
