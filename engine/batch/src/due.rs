@@ -177,6 +177,8 @@ impl<'p> Since<'p> {
         let mut before = self.before(shards, place);
         let mut plan = DuePlan { tiers: vec![Vec::new(); job.policies.len()], ..DuePlan::default() };
         let (mut then, mut today) = (Standings::default(), Standings::default());
+        let reach = job.reach();
+        let has = |subject| relatives.is_some_and(|relatives| relatives.has(subject, &reach));
         // Relatives may be registered anywhere.
         let elsewhere = !self.delivered.agrees(now);
         let since = (shard.changed_at > self.known_at).then_some(self.known_at);
@@ -191,9 +193,9 @@ impl<'p> Since<'p> {
                 Some(&mut plan.due.facts)
             } else if before.open.facts_horizon[row].is_some_and(|horizon| horizon <= job.as_of) {
                 Some(&mut plan.due.horizon)
-            } else if relatives.is_some_and(|relatives| relatives.changed(subject)) {
+            } else if relatives.is_some_and(|relatives| relatives.changed(subject, &reach)) {
                 Some(&mut plan.due.related)
-            } else if (elsewhere && relatives.is_some_and(|relatives| relatives.has(subject)))
+            } else if (elsewhere && has(subject))
                 || then.of(&self.delivered, region).delivered != today.of(now, region).delivered
             {
                 Some(&mut plan.due.deliveries)
@@ -216,8 +218,7 @@ impl<'p> Since<'p> {
         }
         for row in 0..plan.carried.len() {
             let stale_on = today.of(now, plan.carried.region[row]).stale_on;
-            let elsewhere = relatives.filter(|relatives| relatives.has(plan.carried.subject[row]));
-            let elsewhere = elsewhere.and(now.stale_anywhere());
+            let elsewhere = now.stale_anywhere().filter(|_| has(plan.carried.subject[row]));
             let horizon = plan.carried.facts_horizon[row].into_iter().chain(stale_on).chain(elsewhere);
             plan.carried.horizon[row] = horizon.min();
         }

@@ -6,6 +6,7 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::kernel::Workbench;
 use hengxin_core::needs::Needs;
 use hengxin_core::plan::Plan;
+use hengxin_core::relation::Reach;
 use hengxin_core::tier::TierPolicy;
 use hengxin_core::vocabulary::RegisterId;
 
@@ -74,6 +75,13 @@ impl Job {
     /// Which columns of the facts can influence its results.
     pub fn needs(&self) -> Needs {
         self.standards.iter().map(|s| s.plan.needs()).fold(Needs::default(), Needs::and)
+    }
+
+    /// The relations its standards follow, all together.
+    pub fn reach(&self) -> Reach {
+        let mut reach = Reach::default();
+        self.standards.iter().for_each(|standard| reach.widen(&standard.plan.reach()));
+        reach
     }
 
     /// The registers whose delivery can influence its results.

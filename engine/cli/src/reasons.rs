@@ -18,6 +18,7 @@ use hengxin_batch::{Error, Result};
 use hengxin_core::fact::Dossier;
 use hengxin_core::kernel::{Evaluation, Ineligible, Outcome, Workbench, evaluate};
 use hengxin_core::number::Points;
+use hengxin_core::relation::Reach;
 use hengxin_core::tier::{Standing, classify};
 use hengxin_core::trace::Silent;
 use hengxin_core::uscc::Uscc;
@@ -123,20 +124,23 @@ impl Half {
         let file = self.dataset.shard(shard)?;
         let (benches, subjects) = (&mut self.benches, &mut self.subjects);
         let wanted = Wanted::from(self.job.needs());
+        let reaches: Vec<Reach> = self.job.standards.iter().map(|s| s.plan.reach()).collect();
         let (settled, relatives) = (self.deliveries.settled(), self.relatives.as_ref());
         file.subjects(&mut self.book, settled, wanted, None, self.job.known_at, &mut |book, subject| {
-            let mut related = Vec::new();
-            let told = relatives.map_or(Ok(0), |r| r.of(subject.file.subject, settled, &mut related));
-            // Of whom nobody knew, or who has too many relations, no clause says anything.
-            if !subject.known || told.is_err() {
-                return Ok(());
-            }
-            let dossier = Dossier { file: subject.file, related: &related };
-            let given = benches.iter_mut().map(|bench| {
+            let mut given = Vec::with_capacity(benches.len());
+            for (bench, reach) in benches.iter_mut().zip(&reaches) {
+                let mut related = Vec::new();
+                let told =
+                    relatives.map_or(Ok(0), |r| r.of(subject.file.subject, reach, settled, &mut related));
+                // Of whom nobody knew, or who has too many relations, no clause says anything.
+                if !subject.known || told.is_err() {
+                    return Ok(());
+                }
+                let dossier = Dossier { file: subject.file, related: &related };
                 let evaluation = evaluate(bench, book.classes(), &dossier, &mut Silent);
-                (evaluation, bench.indicators().iter().map(|i| i.points).collect())
-            });
-            subjects.push((subject.file.subject, given.collect()));
+                given.push((evaluation, bench.indicators().iter().map(|i| i.points).collect()));
+            }
+            subjects.push((subject.file.subject, given));
             Ok(())
         })?;
         self.shard = Some(place);

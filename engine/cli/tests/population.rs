@@ -64,7 +64,8 @@ fn a_day_passes_and_who_moved_is_told() {
     let at = folder.path();
     world(at, DAY, "w");
     world(at, "2026-11-01", "w2");
-    let base = ["rescore", "--field", FIELD];
+    // The second looks at related subjects.
+    let base = ["rescore", "--field", FIELD, "--field", "market-regulation"];
     let rescore = |rest: &[&str]| done(at, &[&base[..], rest].concat());
     rescore(&["--dataset", "w", "--as-of", DAY, "--out", "r"]);
     let due = ["--dataset", "w2", "--as-of", "2026-11-01", "--since", "r"];
@@ -73,7 +74,9 @@ fn a_day_passes_and_who_moved_is_told() {
     rescore(&[&due[..], &["--full", "--out", "r3"]].concat());
     assert!(files(&at.join("r2")) == files(&at.join("r3")), "incremental is full");
     let told = done(at, &["compare", "r", "r2", "--html", "moved.html"]);
-    assert!(told.contains("indicator food-producers/"), "a clause is named: {told}");
+    for standard in ["food-producers", "samr-credit-risk"] {
+        assert!(told.contains(&format!("indicator {standard}/")), "a clause is named: {told}");
+    }
     assert!(std::fs::read_to_string(at.join("moved.html")).unwrap().contains("</html>"));
     // An edition that is not in force, against the one that is.
     let draft = ["compare", "--dataset", "w", "--field", FIELD, "--as-of", DAY, "--out", "trial", "--draft"];

@@ -53,7 +53,8 @@ pub trait Relations {
     /// When they cannot be looked up.
     fn of(&mut self, subject: Uscc) -> Result<Vec<Relation<Self::Person>>, Self::Error>;
 
-    /// Subjects that name a person in a relation of a kind, each once; who did so earlier may be among them.
+    /// Subjects that name or ever named a person in a relation of a kind, each once; of more than
+    /// [`RELATIONS_MAX`] + 1 any so many will do.
     ///
     /// # Errors
     /// When they cannot be looked up.
@@ -173,7 +174,12 @@ impl<R: Relations> Walk<'_, R> {
             match &relation.to {
                 To::Subject(code) => steps.push((*code, relation.since, relation.until)),
                 To::Person(person) => {
-                    for other in self.relations.naming(person, kind).map_err(NoPaths::Lookup)? {
+                    let named = self.relations.naming(person, kind).map_err(NoPaths::Lookup)?;
+                    // Said before each of them is looked up; the subject itself is one of them.
+                    if named.len() > RELATIONS_MAX + 1 {
+                        return Err(NoPaths::TooMany);
+                    }
+                    for other in named {
                         if other == from {
                             continue;
                         }

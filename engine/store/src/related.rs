@@ -168,7 +168,7 @@ impl Snapshot {
              JOIN subjects ON subjects.id = relations.subject
              WHERE person = ?1 AND kind = ?2 ORDER BY subjects.id LIMIT ?3",
         )?;
-        // Two more than are followed: the subject asked about is one of them, and one too many must show.
+        // One too many must show: the subject asked about is one of them.
         let limit = i64::try_from(RELATIONS_MAX + 2).unwrap_or(i64::MAX);
         let mut rows = statement.query((person, kind, limit))?;
         let mut subjects = Vec::new();

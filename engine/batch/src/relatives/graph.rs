@@ -60,8 +60,8 @@ impl Graph {
         &self.edges[start..start + here]
     }
 
-    pub(super) fn has(&self, subject: Uscc) -> bool {
-        !self.of(subject).is_empty()
+    pub(super) fn has(&self, subject: Uscc, kinds: &[u16]) -> bool {
+        self.of(subject).iter().any(|edge| kinds.contains(&edge.kind))
     }
 
     /// Everyone a relation leads to, ascending.

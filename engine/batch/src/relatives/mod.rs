@@ -45,12 +45,11 @@ pub struct Sight {
 impl Sight {
     /// What jobs of one moment look at together; `None` when none of them looks at relatives.
     pub fn of<'j>(jobs: impl Iterator<Item = &'j Job> + Clone, known_at: Moment) -> Option<Sight> {
-        let plans = jobs.clone().flat_map(|job| job.standards.iter().map(|standard| &standard.plan));
         let mut reach = Reach::default();
         let mut codes = Vec::new();
-        for plan in plans {
-            reach.widen(&plan.reach());
-            codes.extend(plan.related_codes());
+        for job in jobs.clone() {
+            reach.widen(&job.reach());
+            codes.extend(job.standards.iter().flat_map(|standard| standard.plan.related_codes()));
         }
         codes.sort_unstable();
         codes.dedup();
@@ -68,7 +67,6 @@ impl Sight {
 /// Relatives of everyone in a dataset.
 #[derive(Debug)]
 pub struct Relatives {
-    reach: Reach,
     graph: Graph,
     files: Files,
     /// The classes of the files, which every reader goes on from.
@@ -122,7 +120,7 @@ impl Relatives {
             files::part(&file, &dataset.vocabulary, sight, &others[within])
         })?;
         let files = Files::new(parts, &mut book)?;
-        Ok(Relatives { reach: sight.reach.clone(), graph, files, book, changed: changed.concat() })
+        Ok(Relatives { graph, files, book, changed: changed.concat() })
     }
 
     /// A book of classes that knows those of the relatives' files by their numbers.
@@ -130,25 +128,24 @@ impl Relatives {
         self.book.clone()
     }
 
-    /// Whether a subject has, or ever had, a relation that is followed.
-    pub fn has(&self, subject: Uscc) -> bool {
-        self.graph.has(subject)
+    /// Whether a subject has, or ever had, a relation that `reach` follows.
+    pub fn has(&self, subject: Uscc, reach: &Reach) -> bool {
+        self.graph.has(subject, &reach.kinds)
     }
 
-    /// The related subjects with their files, added to `found`, and a fingerprint of them all; 0 when there are none.
+    /// The related subjects within `reach`, which is no wider than what was read, with their files, added to `found`; and
+    /// a fingerprint of them all, 0 when there are none.
     ///
     /// # Errors
     /// More relations than are followed.
     pub fn of<'r>(
         &'r self,
         subject: Uscc,
+        reach: &Reach,
         deliveries: &'r Deliveries,
         found: &mut Vec<Related<'r>>,
     ) -> std::result::Result<u64, TooMany> {
-        if !self.has(subject) {
-            return Ok(0);
-        }
-        let paths = paths(&self.reach, subject, View::standing(&self.graph))?;
+        let paths = paths(reach, subject, View::standing(&self.graph))?;
         let mut print = FilePrint::default();
         for Path { kind, steps, to, since, until } in &paths {
             let (file, digest) = self.files.of(*to, deliveries);
@@ -162,8 +159,8 @@ impl Relatives {
     }
 
     /// Whether a subject reaches anybody of whom something became known, by any relation there is or was.
-    pub fn changed(&self, subject: Uscc) -> bool {
-        let Ok(paths) = paths(&self.reach, subject, View::ever(&self.graph)) else { return true };
+    pub fn changed(&self, subject: Uscc, reach: &Reach) -> bool {
+        let Ok(paths) = paths(reach, subject, View::ever(&self.graph)) else { return true };
         paths.iter().any(|path| self.changed.binary_search(&path.to).is_ok())
     }
 }
