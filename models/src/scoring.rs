@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::history::{Batch, HistoryError, Label, Source, Value, refuse_infinities};
-use crate::scaling::{Card, CardFeature};
+use crate::history::{Batch, Codes, HistoryError, Label, Layout, Source, Value, refuse_infinities};
+use crate::scaling::Card;
 
 /// What was met on the way that no learning row had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,15 +21,27 @@ pub struct Surprise {
 /// columns are read; the files may have any others.
 ///
 /// # Errors
-/// A file that cannot be read, a column that is not there.
+/// A file that cannot be read, a column that is not there, an infinity.
 pub fn score(
     files: &[PathBuf],
     card: &Card,
     threads: usize,
 ) -> Result<(Vec<i64>, Vec<Surprise>), HistoryError> {
+    let (codes, surprises) = encode(files, card, threads)?;
+    Ok((card.score_all(&codes.iter().collect::<Vec<_>>()), surprises))
+}
+
+/// The rows of Parquet files in the codes of a card: a list for each of its features, in their order and layouts.
+///
+/// # Errors
+/// As [`score`].
+pub fn encode(
+    files: &[PathBuf],
+    card: &Card,
+    threads: usize,
+) -> Result<(Vec<Codes>, Vec<Surprise>), HistoryError> {
     let source = Source::open(files)?;
     let next = AtomicUsize::new(0);
-    let scores = Mutex::new(vec![card.base; source.rows()]);
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, card.features.len().max(1)) {
@@ -38,58 +50,51 @@ pub fn score(
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     card.features.get(place).map(|feature| (place, feature))
                 } {
-                    let earned = earned(&source, feature);
-                    let told = earned.map(|(points, unseen)| {
-                        let mut scores = scores.lock().unwrap_or_else(PoisonError::into_inner);
-                        // Integers: the order of the columns does not matter.
-                        scores.iter_mut().zip(points).for_each(|(score, points)| *score += points);
-                        unseen
-                    });
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((place, told));
+                    let coded = coded(&source, &feature.binned.layout);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((place, coded));
                 }
             });
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(place, _)| *place);
-    let mut surprises = Vec::new();
-    for (place, told) in done {
-        let unseen = told?;
+    let (mut codes, mut surprises) = (Vec::new(), Vec::new());
+    for (feature, (_, coded)) in card.features.iter().zip(done) {
+        let (column, unseen) = coded?;
+        codes.push(column);
         if unseen > 0 {
-            let column = card.features[place].binned.layout.column.clone();
-            surprises.push(Surprise { column, unseen });
+            surprises.push(Surprise { column: feature.binned.layout.column.clone(), unseen });
         }
     }
-    Ok((scores.into_inner().unwrap_or_else(PoisonError::into_inner), surprises))
+    Ok((codes, surprises))
 }
 
-/// The points of a feature for every row, and how many rows have a value that is new.
-fn earned(source: &Source, feature: &CardFeature) -> Result<(Vec<i64>, u64), HistoryError> {
-    let layout = &feature.binned.layout;
+/// A column in the codes of a layout, and how many rows have a value that is new.
+fn coded(source: &Source, layout: &Layout) -> Result<(Codes, u64), HistoryError> {
     let new = layout.special.len() + 1;
     let special: Vec<f64> = layout.special.iter().filter_map(Label::number).collect();
-    let mut points = Vec::with_capacity(source.rows());
+    let mut codes = Codes::with_capacity(layout.len(), source.rows());
     let mut unseen = 0;
-    let mut earn = |value: Value<'_>| {
+    let mut add = |value: Value<'_>| {
         let code = layout.code(value);
         unseen += u64::from(code == new);
-        points.push(feature.points_of_code(code));
+        codes.push(u16::try_from(code).unwrap_or(u16::MAX));
     };
     source.visit(&layout.column, |file, first, batch| {
         match batch {
             Batch::Numbers(numbers) => {
                 refuse_infinities(file, first, &layout.column, numbers, &special)?;
                 for number in numbers {
-                    earn(Value::Number(*number));
+                    add(Value::Number(*number));
                 }
             }
             Batch::Texts(texts) => {
                 for text in texts {
-                    earn(text.map_or(Value::Missing, Value::Text));
+                    add(text.map_or(Value::Missing, Value::Text));
                 }
             }
         }
         Ok(())
     })?;
-    Ok((points, unseen))
+    Ok((codes, unseen))
 }

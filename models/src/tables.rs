@@ -85,7 +85,7 @@ pub fn scored(scores: &[i64], model: &Model) -> Result<Vec<u8>, ParquetError> {
     write(numbered(scores, model)?)
 }
 
-type Columns = Vec<(&'static str, ArrayRef)>;
+pub(crate) type Columns = Vec<(&'static str, ArrayRef)>;
 
 fn numbered(scores: &[i64], model: &Model) -> Result<Columns, ParquetError> {
     let scaling = model.plan.scaling;
@@ -103,7 +103,7 @@ fn numbered(scores: &[i64], model: &Model) -> Result<Columns, ParquetError> {
     ])
 }
 
-fn write(columns: Columns) -> Result<Vec<u8>, ParquetError> {
+pub(crate) fn write(columns: Columns) -> Result<Vec<u8>, ParquetError> {
     let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)))?;
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None)?;
     writer.write(&batch)?;

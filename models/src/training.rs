@@ -103,7 +103,7 @@ pub fn train(files: &[PathBuf], plan: &Plan, threads: usize) -> Result<Trained, 
     let rules =
         |column: &str| rules(column).unwrap_or_else(|_| unreachable!("all rules of the plan were checked"));
     let binned = bin_all(&table.columns, &history.rows, &split.learn, rules, threads);
-    let mut findings: Vec<String> = table.findings.iter().map(ToString::to_string).collect();
+    let findings: Vec<String> = table.findings.iter().map(ToString::to_string).collect();
     let mut left_out = Vec::new();
     let taken = taken(plan, &table, &binned, &history.rows, &split, threads, &mut left_out)?;
     if taken.is_empty() {
@@ -124,20 +124,35 @@ pub fn train(files: &[PathBuf], plan: &Plan, threads: usize) -> Result<Trained, 
         };
         return Err(TrainingError::Separation { found });
     }
-    findings.extend(
-        names(&fitted.bound).iter().map(|n| format!("the coefficient of `{n}` is held at its bound")),
-    );
-    findings.extend(
-        names(&fitted.dependent).iter().map(|n| format!("`{n}` is a sum of other features: coefficient 0")),
-    );
-    let card = Card::new(taken.iter().map(|place| binned[*place].clone()).collect(), &fitted, plan.scaling)?;
+    let mut card =
+        Card::new(taken.iter().map(|place| binned[*place].clone()).collect(), &fitted, plan.scaling)?;
     let codes: Vec<_> = taken.iter().map(|place| &table.columns[*place].codes).collect();
     let scores = card.score_all(&codes);
-    let model = model(plan, &card, &fitted, &history.rows, &split, left_out, findings);
+    // What earns nothing is no part of the card.
+    let idle: Vec<bool> = fitted.coefficients.iter().map(|coefficient| *coefficient == 0.0).collect();
+    for (place, feature) in taken.iter().enumerate().filter(|(place, _)| idle[*place]) {
+        let reason = if fitted.dependent.contains(&place) {
+            "is a sum of others"
+        } else {
+            "would count the wrong way round"
+        };
+        let column = table.columns[*feature].layout.column.clone();
+        left_out.push(LeftOut { column, reason: reason.to_owned() });
+    }
+    let earning: Vec<usize> = (0..idle.len()).filter(|place| !idle[*place]).collect();
+    card.features = earning.iter().map(|place| card.features[*place].clone()).collect();
+    if card.features.is_empty() {
+        return Err(TrainingError::NoFeature { left_out, findings });
+    }
+    let model = model(plan, &card, (&fitted, &earning), &history.rows, &split, left_out, findings);
     Ok(Trained { model, rows: history.rows, split, scores })
 }
 
-fn split(rows: &Rows, rule: &SplitRule) -> Result<Split, TrainingError> {
+/// The sides of a history's rows.
+///
+/// # Errors
+/// A side that is asked for without both classes.
+pub fn split(rows: &Rows, rule: &SplitRule) -> Result<Split, TrainingError> {
     let split = match rule {
         SplitRule::FromMonth(text) => month(text).and_then(|from| Split::at_month(rows, from)),
         SplitRule::Groups { share, seed } => Split::by_group(rows, *share, *seed),
@@ -242,14 +257,14 @@ fn taken(
 fn model(
     plan: &Plan,
     card: &Card,
-    fitted: &Fitted,
+    (fitted, earning): (&Fitted, &[usize]),
     rows: &Rows,
     split: &Split,
     left_out: Vec<LeftOut>,
     findings: Vec<String>,
 ) -> Model {
     let errors = if rows.group.is_some() { Errors::Clustered } else { Errors::Model };
-    let features = card.features.iter().enumerate().map(|(place, feature)| {
+    let features = card.features.iter().zip(earning).map(|(feature, &place)| {
         let test = fitted.wald(place, errors);
         Feature::of(feature, fitted.coefficients[place], test.map(|t| t.error), test.map(|t| t.p))
     });

@@ -30,6 +30,7 @@ mod serve;
 mod standards;
 mod tier;
 mod train;
+mod validate;
 mod workbook;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -105,6 +106,8 @@ enum Command {
     Dataset(dataset::Arguments),
     /// Train a scorecard on a history in Parquet.
     Train(train::Arguments),
+    /// Validate a trained model on a history in Parquet.
+    Validate(validate::Arguments),
     /// Score the rows of Parquet files by a trained model.
     ScoreHistory(score_history::Arguments),
     /// Print a completion script for a shell.
@@ -135,6 +138,7 @@ fn main() -> std::process::ExitCode {
         Command::Generate(arguments) => district::run(&arguments),
         Command::Dataset(arguments) => dataset::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::ScoreHistory(arguments) => score_history::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(

@@ -35,7 +35,7 @@ pub use request::{Accepted, Inference, Limits, Request, RequestError};
 pub use segments::Labels;
 pub use story::model_card;
 pub use suppression::{Cell, withheld};
-pub use tables::{TableError, write_bins, write_vintages};
+pub use tables::{bins_table, months_table};
 
 use crate::Card;
 use crate::history::{Codes, Rows, Split};

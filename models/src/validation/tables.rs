@@ -1,58 +1,45 @@
 //! Bins and months of a report as Parquet, for those who go on in a notebook.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
-use parquet::arrow::ArrowWriter;
+use arrow_array::{ArrayRef, Float64Array, StringArray, UInt64Array};
+use parquet::errors::ParquetError;
 
 use super::report::{BinTold, Figure, Report, Side, Vintage};
-
-/// Why a table was not written.
-#[derive(Debug, thiserror::Error)]
-#[error("`{}` cannot be written", file.display())]
-pub struct TableError {
-    /// Which file.
-    pub file: PathBuf,
-    /// Why.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
+use crate::tables::write;
 
 /// A row for each bin of each feature: counts, rates and their intervals, learned and held out.
 ///
 /// # Errors
-/// A file that cannot be written.
-pub fn write_bins(report: &Report, file: &Path) -> Result<(), TableError> {
+/// What the writer says.
+pub fn bins_table(report: &Report) -> Result<Vec<u8>, ParquetError> {
     let bins: Vec<(&str, &BinTold)> =
         report.features.iter().flat_map(|f| f.bins.iter().map(|bin| (f.feature.as_str(), bin))).collect();
     let number = |of: fn(&BinTold) -> f64| numbers(bins.iter().map(|(_, bin)| Some(of(bin))));
     let end = |of: fn(&BinTold) -> Option<f64>| numbers(bins.iter().map(|(_, bin)| of(bin)));
-    write(
-        file,
-        vec![
-            ("feature", texts(bins.iter().map(|(feature, _)| *feature))),
-            ("bin", texts(bins.iter().map(|(_, bin)| bin.what.as_str()))),
-            ("points", number(|b| b.points)),
-            ("woe", number(|b| b.woe)),
-            ("learned_rows", counts(bins.iter().map(|(_, b)| b.learned.rows))),
-            ("learned_bads", number(|b| b.learned.bads)),
-            ("learned_rate", number(|b| b.learned_rate.value)),
-            ("learned_rate_low", end(|b| b.learned_rate.low)),
-            ("learned_rate_high", end(|b| b.learned_rate.high)),
-            ("held_rows", counts(bins.iter().map(|(_, b)| b.held.rows))),
-            ("held_bads", number(|b| b.held.bads)),
-            ("held_rate", number(|b| b.held_rate.value)),
-            ("held_rate_low", end(|b| b.held_rate.low)),
-            ("held_rate_high", end(|b| b.held_rate.high)),
-        ],
-    )
+    write(vec![
+        ("feature", texts(bins.iter().map(|(feature, _)| *feature))),
+        ("bin", texts(bins.iter().map(|(_, bin)| bin.what.as_str()))),
+        ("points", number(|b| b.points)),
+        ("woe", number(|b| b.woe)),
+        ("learned_rows", counts(bins.iter().map(|(_, b)| b.learned.rows))),
+        ("learned_bads", number(|b| b.learned.bads)),
+        ("learned_rate", number(|b| b.learned_rate.value)),
+        ("learned_rate_low", end(|b| b.learned_rate.low)),
+        ("learned_rate_high", end(|b| b.learned_rate.high)),
+        ("held_rows", counts(bins.iter().map(|(_, b)| b.held.rows))),
+        ("held_bads", number(|b| b.held.bads)),
+        ("held_rate", number(|b| b.held_rate.value)),
+        ("held_rate_low", end(|b| b.held_rate.low)),
+        ("held_rate_high", end(|b| b.held_rate.high)),
+    ])
 }
 
 /// A row for each month.
 ///
 /// # Errors
-/// A file that cannot be written.
-pub fn write_vintages(report: &Report, file: &Path) -> Result<(), TableError> {
+/// What the writer says.
+pub fn months_table(report: &Report) -> Result<Vec<u8>, ParquetError> {
     let months = &report.vintages;
     let number = |of: fn(&Vintage) -> Option<f64>| numbers(months.iter().map(of));
     let area = |v: &Vintage, of: fn(&Figure) -> Option<f64>| v.auc.as_ref().and_then(of);
@@ -61,22 +48,19 @@ pub fn write_vintages(report: &Report, file: &Path) -> Result<(), TableError> {
         Side::HeldOut => "held-out",
         Side::Both => "both",
     };
-    write(
-        file,
-        vec![
-            ("month", texts(months.iter().map(|v| v.month.as_str()))),
-            ("side", texts(months.iter().map(side))),
-            ("rows", counts(months.iter().map(|v| v.size.rows))),
-            ("bads", number(|v| Some(v.size.bads))),
-            ("rate", number(|v| Some(v.rate.value))),
-            ("foretold", number(|v| Some(v.foretold))),
-            ("auc", numbers(months.iter().map(|v| area(v, |a| Some(a.value))))),
-            ("auc_low", numbers(months.iter().map(|v| area(v, |a| a.low)))),
-            ("auc_high", numbers(months.iter().map(|v| area(v, |a| a.high)))),
-            ("psi", number(|v| v.psi)),
-            ("psi_by_chance", number(|v| Some(v.psi_by_chance))),
-        ],
-    )
+    write(vec![
+        ("month", texts(months.iter().map(|v| v.month.as_str()))),
+        ("side", texts(months.iter().map(side))),
+        ("rows", counts(months.iter().map(|v| v.size.rows))),
+        ("bads", number(|v| Some(v.size.bads))),
+        ("rate", number(|v| Some(v.rate.value))),
+        ("foretold", number(|v| Some(v.foretold))),
+        ("auc", numbers(months.iter().map(|v| area(v, |a| Some(a.value))))),
+        ("auc_low", numbers(months.iter().map(|v| area(v, |a| a.low)))),
+        ("auc_high", numbers(months.iter().map(|v| area(v, |a| a.high)))),
+        ("psi", number(|v| v.psi)),
+        ("psi_by_chance", number(|v| Some(v.psi_by_chance))),
+    ])
 }
 
 fn texts<'a>(of: impl Iterator<Item = &'a str>) -> ArrayRef {
@@ -89,16 +73,4 @@ fn numbers(of: impl Iterator<Item = Option<f64>>) -> ArrayRef {
 
 fn counts(of: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(UInt64Array::from_iter_values(of))
-}
-
-fn write(file: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<(), TableError> {
-    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
-    let done = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let batch = RecordBatch::try_from_iter_with_nullable(columns)?;
-        let mut writer = ArrowWriter::try_new(std::fs::File::create(file)?, batch.schema(), None)?;
-        writer.write(&batch)?;
-        writer.close()?;
-        Ok(())
-    };
-    done().map_err(|source| TableError { file: file.to_owned(), source })
 }

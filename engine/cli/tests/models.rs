@@ -1,0 +1,157 @@
+//! A modeller's way by the command line on German Credit: train, repeat, validate, score.
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use serde_json::{Value, json};
+
+fn hengxin(at: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hengxin"));
+    let Output { status, stdout, stderr } = command.current_dir(at).args(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[track_caller]
+fn done(at: &Path, arguments: &[&str]) -> String {
+    let (code, told, problem) = hengxin(at, arguments);
+    assert_eq!(code, Some(0), "{arguments:?}: {problem}");
+    told
+}
+
+#[track_caller]
+fn refused(at: &Path, arguments: &[&str], code: i32, said: &str) {
+    let (found, _, problem) = hengxin(at, arguments);
+    assert_eq!(found, Some(code), "{problem}");
+    assert!(problem.contains(said), "{problem}");
+}
+
+/// German Credit as Parquet, with a plan for it.
+fn prepared() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/data/german-credit/germancredit.csv");
+    let mut reader = csv::Reader::from_path(data).unwrap();
+    let names: Vec<String> = reader.headers().unwrap().iter().map(ToOwned::to_owned).collect();
+    let mut columns: Vec<Vec<String>> = vec![Vec::new(); names.len()];
+    for record in reader.records() {
+        record.unwrap().iter().zip(&mut columns).for_each(|(cell, column)| column.push(cell.to_owned()));
+    }
+    let arrays = names.iter().zip(columns).map(|(name, cells)| {
+        let numbers: Option<Vec<f64>> = cells.iter().map(|cell| cell.parse().ok()).collect();
+        let array: ArrayRef = match numbers {
+            Some(numbers) => Arc::new(Float64Array::from(numbers)),
+            None => Arc::new(StringArray::from(cells)),
+        };
+        (name, array)
+    });
+    let batch = RecordBatch::try_from_iter(arrays).unwrap();
+    let file = std::fs::File::create(folder.path().join("german.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let plan = json!({
+        "id": "german-credit", "edition": "2026.1", "title": "German Credit",
+        "history": {"target": {"column": "creditability", "default": "bad"}},
+        "split": {"rows": {"share": 0.3, "seed": 42}},
+        "scaling": {"base_points": 600, "odds": 50, "points_to_double": 20, "decimals": 0}
+    });
+    std::fs::write(folder.path().join("plan.json"), plan.to_string()).unwrap();
+    folder
+}
+
+const TRAIN: [&str; 6] = ["train", "plan.json", "--history", "german.parquet", "--out", "model"];
+
+#[test]
+fn a_model_is_trained_and_the_same_model_again() {
+    let folder = prepared();
+    let at = folder.path();
+    let told = done(at, &TRAIN);
+    assert!(
+        told.contains("700 rows learned (210 defaults), 300 held out") && told.contains("converged"),
+        "{told}"
+    );
+    let again =
+        done(at, &["train", "--from-record", "model/record.json", "--out", "again", "--threads", "3"]);
+    assert!(again.contains("the same model, byte for byte"), "{again}");
+    let read = |name: &str| std::fs::read(at.join(name)).unwrap();
+    for name in ["model.json", "bins.parquet", "scores.parquet"] {
+        assert!(read(&format!("model/{name}")) == read(&format!("again/{name}")), "{name}");
+    }
+    let model: Value = serde_json::from_slice(&read("model/model.json")).unwrap();
+    let features = model["features"].as_array().unwrap();
+    assert!(
+        features.iter().all(|feature| feature["coefficient"].as_f64().unwrap() < 0.0),
+        "safer is never riskier"
+    );
+    let rows =
+        SerializedFileReader::new(std::fs::File::open(at.join("model/scores.parquet")).unwrap()).unwrap();
+    assert_eq!(rows.metadata().file_metadata().num_rows(), 1000);
+    // One byte of the data is another.
+    let mut bytes = read("german.parquet");
+    bytes[100] ^= 1;
+    std::fs::write(at.join("german.parquet"), bytes).unwrap();
+    refused(
+        at,
+        &["train", "--from-record", "model/record.json", "--out", "x"],
+        2,
+        "that of the file the model was made of",
+    );
+}
+
+#[test]
+fn a_model_is_validated_and_a_limit_that_is_not_kept_fails_the_command() {
+    let folder = prepared();
+    let at = folder.path();
+    done(at, &TRAIN);
+    let validate = ["validate", "model/model.json", "--history", "german.parquet", "--out", "validation"];
+    let told = done(at, &validate);
+    assert!(told.contains("AUC") && told.contains("report.html"), "{told}");
+    let page = std::fs::read_to_string(at.join("validation/report.html")).unwrap();
+    assert!(page.contains("</html>") && !page.contains("<script"), "one page without script");
+    assert!(
+        std::fs::read_to_string(at.join("validation/model-card.md"))
+            .unwrap()
+            .contains("German Credit 2026.1")
+    );
+    let limits = |text: &str| std::fs::write(at.join("request.json"), text).unwrap();
+    let asked = [&validate[..], &["--request", "request.json"]].concat();
+    limits(r#"{"limits": {"auc_min": 0.7, "psi_max": 0.25}, "segments": ["housing"]}"#);
+    assert!(done(at, &asked).contains("expected at least 0.7"));
+    limits(r#"{"limits": {"auc_min": 0.7, "ks_min": 0.99}}"#);
+    refused(at, &asked, 1, "not to be approved: KS is");
+    limits(r#"{"limits": {"auc_mim": 0.7}}"#);
+    refused(at, &asked, 2, "request.json: unknown field `auc_mim`");
+    limits(r#"{"segments": ["nowhere"]}"#);
+    refused(at, &asked, 2, "has no column `nowhere`");
+}
+
+#[test]
+fn rows_are_scored_by_a_model_and_wrong_files_are_named() {
+    let folder = prepared();
+    let at = folder.path();
+    done(at, &TRAIN);
+    let told =
+        done(at, &["score-history", "model/model.json", "german.parquet", "--out", "s.parquet", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["rows"], &told["not_seen_in_training"]), (&json!(1000), &json!([])));
+    refused(at, &["score-history", "plan.json", "german.parquet", "--out", "s"], 2, "plan.json: ");
+    refused(
+        at,
+        &["score-history", "model/model.json", "plan.json", "--out", "s"],
+        2,
+        "`plan.json` cannot be read as Parquet",
+    );
+    refused(at, &["score-history", "model/model.json", "nope", "--out", "s"], 2, "`nope` cannot be opened");
+    std::fs::write(at.join("bad.json"), r#"{"id": 3}"#).unwrap();
+    refused(
+        at,
+        &["train", "bad.json", "--history", "german.parquet", "--out", "x"],
+        2,
+        "bad.json: invalid type",
+    );
+    refused(at, &["train", "--out", "x"], 2, "--history <FILE>...");
+}
