@@ -13,6 +13,7 @@ pub mod binning;
 pub mod calibration;
 mod distribution;
 mod exact;
+pub mod export;
 pub mod history;
 pub mod logistic;
 mod mass;

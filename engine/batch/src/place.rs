@@ -59,6 +59,12 @@ pub enum Source {
 }
 
 impl Place {
+    /// The folder of a file, and the file's name in it; `None` when the path names no file.
+    pub fn of_file(path: &Path) -> Option<(Place, &str)> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some((Place::from(folder), path.file_name()?.to_str()?))
+    }
+
     /// How it is called in messages and manifests.
     pub fn address(&self) -> String {
         match self {

@@ -208,12 +208,9 @@ fn sizes(catalogue: &Catalogue) -> Vec<Named> {
 }
 
 fn write(path: &Path, text: String) -> Result<(), Failure> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| Failure::Input(format!("--html: `{}` names no file", path.display())))?;
-    Place::from(folder)
-        .write(name, text.into_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    let (place, name) = Place::of_file(path)
+        .ok_or_else(|| Failure::Input(format!("--html: `{}` names no file", path.display())))?;
+    place.write(name, text.into_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod demo;
 mod district;
 mod draft;
 mod export;
+mod export_model;
 mod failure;
 mod ingest;
 mod intake;
@@ -108,6 +109,8 @@ enum Command {
     Train(train::Arguments),
     /// Validate a trained model on a history in Parquet.
     Validate(validate::Arguments),
+    /// Write a trained model as an evaluation standard the engine serves, or as an SQL query.
+    Export(export_model::Arguments),
     /// Score the rows of Parquet files by a trained model.
     ScoreHistory(score_history::Arguments),
     /// Print a completion script for a shell.
@@ -138,6 +141,7 @@ fn main() -> std::process::ExitCode {
         Command::Generate(arguments) => district::run(&arguments),
         Command::Dataset(arguments) => dataset::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
+        Command::Export(arguments) => export_model::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::ScoreHistory(arguments) => score_history::run(&arguments),
         Command::Completions { shell } => {

@@ -44,11 +44,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (scores, surprises) = score(&arguments.files, &card, threads(arguments.threads))
         .map_err(|e| Failure::Input(e.to_string()))?;
     let bytes = tables::scored(&scores, &model).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
-    let folder = arguments.out.parent().filter(|p| !p.as_os_str().is_empty());
-    let name = arguments.out.file_name().and_then(|name| name.to_str());
-    let name =
-        name.ok_or_else(|| Failure::Input(format!("--out: `{}` names no file", arguments.out.display())))?;
-    let place = Place::from(folder.unwrap_or(std::path::Path::new(".")));
+    let (place, name) = Place::of_file(&arguments.out)
+        .ok_or_else(|| Failure::Input(format!("--out: `{}` names no file", arguments.out.display())))?;
     place.write(name, bytes).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
     let mean = scores.iter().sum::<i64>() as f64 / scores.len().max(1) as f64 / 10_000.0;
     if arguments.json {

@@ -55,7 +55,7 @@ fn prepared() -> tempfile::TempDir {
     writer.close().unwrap();
     let plan = json!({
         "id": "german-credit", "edition": "2026.1", "title": "German Credit",
-        "history": {"target": {"column": "creditability", "default": "bad"}},
+        "history": {"target": {"column": "creditability", "default": "bad"}, "decimals": 4},
         "split": {"rows": {"share": 0.3, "seed": 42}},
         "scaling": {"base_points": 600, "odds": 50, "points_to_double": 20, "decimals": 0}
     });
@@ -154,4 +154,40 @@ fn rows_are_scored_by_a_model_and_wrong_files_are_named() {
         "bad.json: invalid type",
     );
     refused(at, &["train", "--out", "x"], 2, "--history <FILE>...");
+}
+
+/// The first row of the history, recorded and explained by the engine.
+#[test]
+fn a_trained_model_is_served_as_a_standard() {
+    let folder = prepared();
+    let at = folder.path();
+    done(at, &TRAIN);
+    let export = ["export", "model/model.json", "--as", "standard", "--from", "2026-01-01", "--out", "std"];
+    done(at, &export);
+    refused(at, &export, 2, "expected a new folder");
+    assert!(done(at, &["standards", "check", "std"]).contains("without faults"));
+    let model: Value = serde_json::from_slice(&std::fs::read(at.join("model/model.json")).unwrap()).unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/data/german-credit/germancredit.csv");
+    let mut reader = csv::Reader::from_path(data).unwrap();
+    let names = reader.headers().unwrap().clone();
+    let first = reader.records().next().unwrap().unwrap();
+    for (place, feature) in (1..).zip(model["features"].as_array().unwrap()) {
+        let column = names.iter().position(|name| feature["column"] == name).unwrap();
+        let name = format!("input-{place}");
+        let text =
+            format!("subject_code,observed_on,value\n91330199MAY0005780,2026-06-01,\"{}\"\n", &first[column]);
+        std::fs::write(at.join("value.csv"), text).unwrap();
+        let place = ["--data", "d", "--standards", "std", "--deliver", "model-inputs=2026-06-30"];
+        done(at, &[&["ingest", "--as", &name, "value.csv"], &place[..]].concat());
+    }
+    let ask = ["explain", "91330199MAY0005780", "--standard", "german-credit", "--as-of", "2026-06-30"];
+    let told = done(at, &[&ask[..], &["--data", "d", "--standards", "std"]].concat());
+    let scores = std::fs::File::open(at.join("model/scores.parquet")).unwrap();
+    let row = SerializedFileReader::new(scores).unwrap().get_row_iter(None).unwrap().next().unwrap().unwrap();
+    let score = row.get_column_iter().find(|(name, _)| *name == "score").unwrap().1.to_string();
+    let score: f64 = score.parse().unwrap();
+    assert!(told.contains(&format!("score {score},")), "{score}: {told}");
+    assert!(told.contains("points below the most: status_of_existing_checking_account"), "{told}");
+    let sql = done(at, &["export", "model/model.json", "--as", "sql", "--table", "t"]);
+    assert!(sql.contains("FROM t") && sql.contains("AS score"), "{sql}");
 }

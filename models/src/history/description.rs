@@ -30,6 +30,10 @@ pub struct Description {
     /// takes one byte a feature, above two.
     #[serde(default = "fine_bins")]
     pub fine_bins: u16,
+    /// Where numeric bins may begin: at numbers of at most so many decimals, from 0 to 12; anywhere when absent. The engine
+    /// that serves a model holds four.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimals: Option<u8>,
 }
 
 fn fine_bins() -> u16 {
@@ -47,6 +51,7 @@ impl Description {
             exclude: Vec::new(),
             columns: BTreeMap::new(),
             fine_bins: fine_bins(),
+            decimals: None,
         }
     }
 

@@ -180,6 +180,11 @@ impl History {
         }
         let mut edges = sketch.edges(self.description.fine_bins);
         edges.extend(feature.cuts.iter().filter(|cut| cut.is_finite()));
+        if let Some(decimals) = self.description.decimals {
+            for edge in &mut edges {
+                *edge = rounded(*edge, decimals);
+            }
+        }
         edges.sort_by(f64::total_cmp);
         edges.dedup();
         let layout =
@@ -278,6 +283,13 @@ fn each_name(batch: &Batch<'_>, mut show: impl FnMut(Option<&str>)) {
             }
         }
     }
+}
+
+/// The nearest number of so many decimals; as it is where that many are beyond its digits.
+fn rounded(number: f64, decimals: u8) -> f64 {
+    let unit = (0..decimals.min(12)).fold(1.0, |unit, _| unit * 10.0);
+    let scaled = (number * unit).round();
+    if scaled.abs() < 9e15 { scaled / unit + 0.0 } else { number }
 }
 
 pub(crate) fn refuse_infinities(
