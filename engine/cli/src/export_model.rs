@@ -48,7 +48,7 @@ pub struct Arguments {
 enum Form {
     /// A folder of standards.
     Standard,
-    /// A query of DuckDB.
+    /// A query.
     Sql,
 }
 
