@@ -50,13 +50,15 @@ pub struct Run {
     /// Deliveries known at the moment.
     pub deliveries: Vec<Delivered>,
     /// What was read: columns of the facts, and relations as `related:KIND:STEPS`. It shows in the fingerprints of the
-    /// subjects.
+    /// subjects. Not said by runs of before 2026-11-25; those that follow them evaluate everyone.
+    #[serde(default)]
     pub reads: Vec<String>,
     /// Subjects: as many as in the source, each once.
     pub subjects: u64,
     /// How it came out.
     pub counts: Counts,
     /// Subjects that could not be evaluated.
+    #[serde(default)]
     pub quarantine: Vec<Quarantined>,
     /// The shards, in the order of their subjects.
     pub shards: Vec<RunShard>,
