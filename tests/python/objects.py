@@ -230,7 +230,7 @@ def spoilt_and_missing_objects_are_named(world):
     spoilt = bytearray(whole)
     spoilt[len(whole) // 2] ^= 1
     world.store.put(shard, bytes(spoilt))
-    verify = world.rescore("s3://credit/w", "s3://credit/spoilt", more=["--verify"])
+    verify = world.rescore("s3://credit/w", "s3://credit/spoilt")
     world.refused(verify, 2, f"s3://credit/{shard}: found", "as its manifest says")
     assert "run.json" not in world.store.objects("spoilt")
     world.refused(["dataset", "check", "s3://credit/w"], 2, f"s3://credit/{shard}", "as its manifest says")

@@ -65,6 +65,12 @@ impl Due {
     }
 }
 
+/// What a dataset and its later states have in common of their origins: all but how far they go.
+fn lineage(origin: &str) -> &str {
+    let ends = [", known at", " through", " from"].iter().filter_map(|word| origin.find(word));
+    origin.get(..ends.min().unwrap_or(origin.len())).unwrap_or(origin)
+}
+
 /// A previous run, as the next one sees it.
 #[derive(Debug)]
 pub struct Since<'p> {
@@ -105,6 +111,15 @@ impl<'p> Since<'p> {
         if run.known_at > job.known_at {
             let (found, expected) = (moment::to_text(run.known_at), moment::to_text(job.known_at));
             return refused("facts known at", found, format!("{expected} or earlier"));
+        }
+        // Two worlds share codes of enterprises, so that nobody would be missed.
+        let (then, today) = (lineage(&run.source.origin), lineage(&dataset.manifest.origin));
+        if !then.is_empty() && then != today {
+            return refused(
+                "over a dataset of",
+                format!("`{then}`"),
+                format!("an earlier state of `{today}`"),
+            );
         }
         let names: (Vec<&str>, Vec<&str>) = (
             run.standards.iter().map(|s| s.id.as_str()).collect(),

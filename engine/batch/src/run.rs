@@ -75,6 +75,9 @@ pub struct RunSource {
     pub digest: String,
     /// Rows of the source.
     pub rows: u64,
+    /// Where the source says it comes from, such as a world's seed.
+    #[serde(default)]
+    pub origin: String,
 }
 
 /// A standard of a run.

@@ -164,6 +164,7 @@ impl<'a> Target<'a> {
                 place: dataset.place.address(),
                 digest: manifest.digest.clone(),
                 rows: manifest.rows,
+                origin: manifest.origin.clone(),
             },
             rules: self.job.rules_digest(),
             standards,

@@ -76,7 +76,7 @@ pub fn tried(arguments: &Arguments, catalogue: &Catalogue) -> Result<Option<[Pat
     let options = Options {
         threads: arguments.threads,
         incremental: false,
-        verify: false,
+        verify: true,
         cancelled: cancelled_by_signal()?,
         progress: &|progress| bar.at(progress.subjects),
     };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hengxin_batch::dataset::Dataset;
 use hengxin_batch::moment::STILL;
 use hengxin_batch::rescore::{Options, Previous, Report, rescore};
-use hengxin_batch::run::Run;
+use hengxin_batch::run::{NAME, Run};
 use hengxin_service::use_case::job::{Wanted, job};
 use hengxin_standard::Catalogue;
 use serde_json::json;
@@ -32,7 +32,7 @@ Examples:
   hengxin rescore --dataset world2 --field food-production --as-of 2026-11-01 --since runs/october --out runs/next
   hengxin rescore --data hengxin-data --field market-regulation --out runs/district
   hengxin rescore --dataset world --standard public-comprehensive@2026.1 --out runs/draft
-  hengxin rescore --dataset s3://credit/world2 --field tourism --since s3://credit/october --out s3://credit/next
+  hengxin rescore --dataset s3://credit/world2 --field tax --since s3://credit/october --out s3://credit/next
 
 A run that was killed or cancelled goes on when the same command is given again. With --since only those are evaluated
 of whom something became known, whose horizon has come, or whose standard changed; the results are those of a full run.")]
@@ -68,9 +68,9 @@ pub struct Arguments {
     /// Threads; as many as the machine has processors when absent.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
-    /// Compare every shard with its digest before it is read.
+    /// Do not compare every shard with its digest before it is read.
     #[arg(long)]
-    verify: bool,
+    no_verify: bool,
     /// One JSON object: the manifest of the run and how it went.
     #[arg(long)]
     json: bool,
@@ -92,12 +92,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let dataset = dataset(arguments, &catalogue)?;
     let previous = arguments.since.as_deref().map(previous).transpose()?;
     let out = place(&arguments.out)?;
+    let finished = out.read(NAME).map_err(batch)?.is_some();
     let cancelled = cancelled_by_signal()?;
     let bar = Progress::new("re-scoring".to_owned(), dataset.manifest.subjects);
     let options = Options {
         threads: arguments.threads,
         incremental: previous.is_some() && !arguments.full,
-        verify: arguments.verify,
+        verify: !arguments.no_verify,
         cancelled,
         progress: &|progress| bar.at(progress.subjects),
     };
@@ -107,6 +108,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         output::json(&json!({ "run": run, "report": report }));
     } else {
         print(&run, &report, &out.address());
+        if finished {
+            println!(
+                "this run was finished before; nothing was done. What became known since is in a run of another --out"
+            );
+        }
     }
     Ok(())
 }

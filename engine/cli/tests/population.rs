@@ -91,13 +91,32 @@ fn a_day_passes_and_who_moved_is_told() {
     refused(at, &[&base[..], &back[..]].concat(), "as of 2026-11-01, expected 2026-10-30 or earlier");
     let taken = ["--dataset", "w", "--as-of", "2026-10-30", "--out", "r"];
     refused(at, &[&base[..], &taken[..]].concat(), "a folder of its own for every run");
+    // Another world has the same codes, and is not this one grown further.
+    let other = [
+        "generate",
+        "--as",
+        "dataset",
+        "--enterprises",
+        "40000",
+        "--seed",
+        "8",
+        "--through",
+        "2026-11-01",
+        "--out",
+        "o",
+    ];
+    done(at, &other);
+    let after = ["--dataset", "o", "--as-of", "2026-11-01", "--since", "r", "--out", "r5"];
+    refused(at, &[&base[..], &after[..]].concat(), "expected an earlier state of");
+    let again = rescore(&["--dataset", "w", "--as-of", DAY, "--out", "r"]);
+    assert!(again.contains("this run was finished before; nothing was done"), "{again}");
     // A shard that is not its manifest's leaves nothing behind.
     let shard = at.join("w/shards/000001.parquet");
     let mut bytes = std::fs::read(&shard).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&shard, bytes).unwrap();
-    let spoilt = ["--dataset", "w", "--as-of", DAY, "--verify", "--out", "r6"];
+    let spoilt = ["--dataset", "w", "--as-of", DAY, "--out", "r6"];
     refused(at, &[&base[..], &spoilt[..]].concat(), "as its manifest says");
     assert!(!at.join("r6/run.json").exists());
 }
@@ -116,6 +135,11 @@ fn a_killed_run_goes_on_and_gives_the_same_files() {
         std::thread::sleep(Duration::from_millis(millis));
         let _ = child.kill();
         child.wait().unwrap();
+    }
+    // A result that is damaged is made again.
+    let mut finished = std::fs::read_dir(at.join("killed/results")).into_iter().flatten().flatten();
+    if let Some(first) = finished.next().filter(|_| !at.join("killed/run.json").exists()) {
+        std::fs::write(first.path(), b"PAR1").unwrap();
     }
     done(at, &run("killed"));
     assert!(files(&at.join("whole")) == files(&at.join("killed")));
