@@ -83,6 +83,11 @@ fn a_day_passes_and_who_moved_is_told() {
     let told = done(at, &[&draft[..], &["public-comprehensive@2019.1"]].concat());
     assert!(told.contains("public-comprehensive") && told.contains("moved by"), "{told}");
     assert!(at.join("trial/in-force/run.json").exists() && at.join("trial/draft/run.json").exists());
+    let gate = hengxin(at, &[&draft[..], &["public-comprehensive@2019.1", "--max-worse", "100%"]].concat())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&gate.stderr);
+    assert!(gate.status.code() == Some(1) && text.contains("grades of two schemes"), "{text}");
     refused(at, &[&draft[..], &["public-comprehensive@2026.1"]].concat(), "in force on 2026-10-31");
     refused(at, &[&draft[..], &["public-comprehensive"]].concat(), "expected ID@EDITION");
     refused(at, &["compare"], "Usage: hengxin compare");

@@ -141,6 +141,11 @@ impl Axis {
         }
     }
 
+    /// Whether its states have an order that both runs share; without one no move is worse or better.
+    pub fn comparable(&self) -> bool {
+        self.comparable
+    }
+
     /// The place of "not in this run" among the states of the first and the second run.
     pub fn absent(&self) -> (usize, usize) {
         (self.before.len() - 1, self.after.len() - 1)

@@ -110,7 +110,21 @@ pub(crate) fn checks(
             let moved = moves.iter().sum();
             checks.push(share("max-moved", limit, &axis.id, "subjects of both runs moved", moved, both));
         }
-        if let Some(limit) = limits.worse {
+        if let (Some(limit), false) = (limits.worse, axis.comparable()) {
+            // A gate that cannot judge does not open.
+            checks.push(Check {
+                limit: "max-worse",
+                axis: axis.id.clone(),
+                at_most: limit.to_string(),
+                found: "no direction".to_owned(),
+                passed: false,
+                message: format!(
+                    "{}: grades of two schemes, so that nobody can say who moved for the worse; --max-worse {limit} cannot be \
+                     judged",
+                    axis.id
+                ),
+            });
+        } else if let Some(limit) = limits.worse {
             let worse = of(Direction::Worse, moves);
             checks.push(share(
                 "max-worse",
