@@ -9,6 +9,7 @@
 //! line, reports, and the engine that serves a card.
 
 pub mod as_linfa;
+mod bands;
 pub mod binning;
 pub mod calibration;
 mod distribution;

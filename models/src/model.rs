@@ -37,6 +37,10 @@ pub struct Model {
     pub fit: Fit,
     /// What the score is made of, by name.
     pub features: Vec<Feature>,
+    /// How the scores of the learning rows lie, lowest first: what later scores are held against. Empty in a file of a program
+    /// that did not write it.
+    #[serde(default)]
+    pub scores: Vec<ScoreBand>,
     /// Features that are not taken, with the reason.
     pub left_out: Vec<LeftOut>,
     /// What is worth knowing about the data and the fit.
@@ -57,6 +61,18 @@ impl From<Count> for Weights {
     fn from(count: Count) -> Weights {
         Weights { rows: count.total().value(), defaults: count.bads.value() }
     }
+}
+
+/// A band of scores with about a tenth of the learning rows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreBand {
+    /// Its scores lie below this, and not below that of the band before; `null` is without end.
+    pub below: Option<f64>,
+    /// Learning rows in it, by weight.
+    pub rows: f64,
+    /// Those that defaulted, by weight.
+    pub defaults: f64,
 }
 
 /// How a fit ended.
@@ -241,7 +257,7 @@ pub(crate) fn range(from: Option<f64>, to: Option<f64>) -> String {
 
 /// Ten-thousandths.
 #[expect(clippy::cast_possible_truncation, reason = "points lie within a million")]
-fn points(points: f64) -> i64 {
+pub(crate) fn points(points: f64) -> i64 {
     (points * UNIT).round() as i64
 }
 

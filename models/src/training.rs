@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::bands::bands;
 use crate::binning::{Binned, CheckedRules, RuleError, bin_all};
 use crate::history::{History, HistoryError, Rows, Split, Table};
 use crate::logistic::{Design, Errors, Fitted, Outcome, Sample, SampleError, Separation, fit};
@@ -144,7 +145,8 @@ pub fn train(files: &[PathBuf], plan: &Plan, threads: usize) -> Result<Trained, 
     if card.features.is_empty() {
         return Err(TrainingError::NoFeature { left_out, findings });
     }
-    let model = model(plan, &card, (&fitted, &earning), &history.rows, &split, left_out, findings);
+    let mut model = model(plan, &card, (&fitted, &earning), &history.rows, &split, left_out, findings);
+    model.scores = bands(&scores, &history.rows, &split.learn);
     Ok(Trained { model, rows: history.rows, split, scores })
 }
 
@@ -290,6 +292,7 @@ fn model(
             log_likelihood_null: fitted.log_likelihood_null,
         },
         features: features.collect(),
+        scores: Vec::new(),
         left_out,
         findings,
     }

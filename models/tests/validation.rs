@@ -319,3 +319,53 @@ fn challengers_are_held_against_the_card_on_the_same_rows() {
             .expect("written");
     }
 }
+
+#[test]
+fn numbers_leave_a_laboratory_only_with_enough_rows_beneath_them() {
+    use hengxin_models::validation::{Cells, of_report};
+    let example = german();
+    let labels = example.labels(&["purpose"]);
+    let asked = request(r#"{"segments": ["purpose"], "limits": {"auc_min": 0.7}}"#);
+    let report = example.validate(&example.history.rows, &labels, &asked).expect("a report");
+    let cells = Cells { rows_min: 30, events_min: 5 };
+    let released = of_report(&report, cells);
+    let find = |name: &str| released.iter().find(|r| r.name == name).unwrap_or_else(|| panic!("{name}"));
+    let auc = find("held.auc");
+    assert_eq!((auc.rows, auc.defaults, auc.column.as_deref()), (300, 90, None));
+    let value: f64 = auc.value.as_deref().expect("shown").parse().expect("a number");
+    assert!((value - report.held.auc.value).abs() < 1e-6);
+    assert_eq!(find("checks.auc_min.met").value.as_deref(), Some("1"));
+    for one in &released {
+        match one.value {
+            Some(_) => {
+                let rule_only = one.rows == 0
+                    && (one.name.contains(".points")
+                        || one.name.contains(".woe")
+                        || one.name.contains("_rate"));
+                let enough = one.rows >= 30 && one.defaults >= 5 && one.rows - one.defaults >= 5;
+                assert!(enough || rule_only, "{one:?}");
+            }
+            None => assert_eq!((one.rows, one.defaults), (0, 0), "{one:?}"),
+        }
+    }
+    // Of each feature either no bin with rows is withheld or at least two: one could be computed from the rest.
+    let mut some_withheld = false;
+    for feature in &report.features {
+        let prefix = format!("features.{}.bins.", feature.feature);
+        let hidden = released
+            .iter()
+            .filter(|r| r.name.starts_with(&prefix) && r.name.ends_with(".held_rate") && r.value.is_none());
+        let with_rows = feature.bins.iter().filter(|bin| bin.held.rows > 0).count();
+        let hidden = hidden.count() - (feature.bins.len() - with_rows);
+        assert!(hidden != 1, "{}", feature.feature);
+        some_withheld |= hidden > 1;
+        let points = released.iter().filter(|r| r.name.starts_with(&prefix) && r.name.ends_with(".points"));
+        assert!(points.clone().all(|r| r.column.as_deref() == Some(feature.feature.as_str())));
+    }
+    assert!(some_withheld, "no small bin: the test shows nothing");
+    let all = of_report(&report, Cells { rows_min: 1, events_min: 0 });
+    assert!(
+        all.iter().filter(|r| r.value.is_none()).all(|r| r.name.ends_with("held_rate")),
+        "empty cells only"
+    );
+}

@@ -15,6 +15,7 @@ mod export_model;
 mod failure;
 mod ingest;
 mod intake;
+mod monitor;
 mod output;
 mod place;
 mod population;
@@ -109,6 +110,10 @@ enum Command {
     Train(train::Arguments),
     /// Validate a trained model on a history in Parquet.
     Validate(validate::Arguments),
+    /// Hold new rows against what a model learned from.
+    Monitor(monitor::Monitor),
+    /// Compare a challenger with the champion on rows that neither learned from.
+    Contest(monitor::Contest),
     /// Write a trained model as an evaluation standard the engine serves, or as an SQL query.
     Export(export_model::Arguments),
     /// Score the rows of Parquet files by a trained model.
@@ -143,6 +148,8 @@ fn main() -> std::process::ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Export(arguments) => export_model::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
+        Command::Monitor(arguments) => monitor::run(&arguments),
+        Command::Contest(arguments) => monitor::contest(&arguments),
         Command::ScoreHistory(arguments) => score_history::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(

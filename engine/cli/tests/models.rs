@@ -30,15 +30,16 @@ fn refused(at: &Path, arguments: &[&str], code: i32, said: &str) {
     assert!(problem.contains(said), "{problem}");
 }
 
-/// German Credit as Parquet, with a plan for it.
-fn prepared() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+/// German Credit as Parquet; `change` gets the number of a row, a column and its cell, and may alter it.
+fn altered(at: &Path, name: &str, change: impl Fn(usize, &str, &str) -> String) {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/data/german-credit/germancredit.csv");
     let mut reader = csv::Reader::from_path(data).unwrap();
     let names: Vec<String> = reader.headers().unwrap().iter().map(ToOwned::to_owned).collect();
     let mut columns: Vec<Vec<String>> = vec![Vec::new(); names.len()];
-    for record in reader.records() {
-        record.unwrap().iter().zip(&mut columns).for_each(|(cell, column)| column.push(cell.to_owned()));
+    for (row, record) in reader.records().enumerate() {
+        for ((cell, column), name) in record.unwrap().iter().zip(&mut columns).zip(&names) {
+            column.push(change(row, name, cell));
+        }
     }
     let arrays = names.iter().zip(columns).map(|(name, cells)| {
         let numbers: Option<Vec<f64>> = cells.iter().map(|cell| cell.parse().ok()).collect();
@@ -49,10 +50,16 @@ fn prepared() -> tempfile::TempDir {
         (name, array)
     });
     let batch = RecordBatch::try_from_iter(arrays).unwrap();
-    let file = std::fs::File::create(folder.path().join("german.parquet")).unwrap();
+    let file = std::fs::File::create(at.join(name)).unwrap();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
+}
+
+/// German Credit as Parquet, with a plan for it.
+fn prepared() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    altered(folder.path(), "german.parquet", |_, _, cell| cell.to_owned());
     let plan = json!({
         "id": "german-credit", "edition": "2026.1", "title": "German Credit",
         "history": {"target": {"column": "creditability", "default": "bad"}, "decimals": 4},
@@ -190,4 +197,82 @@ fn a_trained_model_is_served_as_a_standard() {
     assert!(told.contains("points below the most: status_of_existing_checking_account"), "{told}");
     let sql = done(at, &["export", "model/model.json", "--as", "sql", "--table", "t"]);
     assert!(sql.contains("FROM t") && sql.contains("AS score"), "{sql}");
+}
+
+#[test]
+fn a_model_in_service_is_watched_for_what_has_moved() {
+    let folder = prepared();
+    let at = folder.path();
+    let plan = std::fs::read_to_string(at.join("plan.json")).unwrap();
+    let all = plan.replace(r#"{"rows":{"seed":42,"share":0.3}}"#, r#""none""#);
+    assert_ne!(all, plan);
+    std::fs::write(at.join("all.json"), all).unwrap();
+    done(at, &["train", "all.json", "--history", "german.parquet", "--out", "model"]);
+    let watch = |file: &str, more: &[&str]| -> Value {
+        let mut arguments = vec!["monitor", "model/model.json", "--history", file, "--json"];
+        arguments.extend(more);
+        serde_json::from_str(&done(at, &arguments)).unwrap()
+    };
+    // On the very rows it learned from nothing has moved, to the last bit.
+    let same = watch("german.parquet", &[]);
+    assert_eq!(same["score"]["index"].as_f64(), Some(0.0), "{}", same["score"]);
+    assert_eq!(same["size"]["rows"], 1000);
+    for feature in same["features"].as_array().unwrap() {
+        assert_eq!((feature["shift"]["index"].as_f64(), feature["unseen"].as_u64()), (Some(0.0), Some(0)));
+    }
+    // Every second enterprise has now a checking account that nobody had, and outcomes are not there at all.
+    altered(at, "moved.parquet", |row, column, cell| match column {
+        "status_of_existing_checking_account" if row % 2 == 0 => "a new kind".to_owned(),
+        "creditability" => "unknown".to_owned(),
+        _ => cell.to_owned(),
+    });
+    refused(at, &["monitor", "model/model.json", "--history", "moved.parquet"], 2, "creditability");
+    let moved = watch("moved.parquet", &["--no-outcome"]);
+    assert!(moved["outcomes"].is_null());
+    let account = moved["features"].as_array().unwrap().iter().find(|f| f["unseen"] == 500).unwrap();
+    assert_eq!(account["feature"], "status_of_existing_checking_account");
+    assert!(account["shift"]["index"].as_f64().unwrap() > 0.25);
+    let findings = moved["findings"].to_string();
+    assert!(findings.contains("500 rows have a value") && findings.contains("shifted far"), "{findings}");
+    std::fs::write(at.join("limits.json"), r#"{"limits": {"csi_max": 0.25}}"#).unwrap();
+    let limited = ["monitor", "model/model.json", "--history", "moved.parquet", "--no-outcome", "--request"];
+    refused(at, &[limited.as_slice(), &["limits.json"]].concat(), 1, "worst feature `status_of_existing");
+    // A limit that nobody looks at would seem to be kept.
+    std::fs::write(at.join("blind.json"), r#"{"limits": {"auc_min": 0.7}}"#).unwrap();
+    refused(at, &[limited.as_slice(), &["blind.json"]].concat(), 2, "expected nothing while the outcomes");
+    // Outcomes turned round: the probabilities no longer fit.
+    altered(at, "turned.parquet", |_, column, cell| match (column, cell) {
+        ("creditability", "bad") => "good".to_owned(),
+        ("creditability", _) => "bad".to_owned(),
+        _ => cell.to_owned(),
+    });
+    let turned = watch("turned.parquet", &[]);
+    assert!(turned["outcomes"]["auc"]["value"].as_f64().unwrap() < 0.3);
+    assert!(turned["findings"].to_string().contains("do not fit"), "{}", turned["findings"]);
+}
+
+#[test]
+fn a_challenger_is_compared_on_the_same_rows() {
+    let folder = prepared();
+    let at = folder.path();
+    done(at, &TRAIN);
+    let plan: Value = serde_json::from_slice(&std::fs::read(at.join("plan.json")).unwrap()).unwrap();
+    let mut less = plan.clone();
+    less["id"] = json!("less");
+    less["history"]["exclude"] = json!(["status_of_existing_checking_account", "credit_history"]);
+    std::fs::write(at.join("less.json"), less.to_string()).unwrap();
+    done(at, &["train", "less.json", "--history", "german.parquet", "--out", "less"]);
+    let contest = ["contest", "less/model.json", "model/model.json", "--history", "german.parquet"];
+    let told = done(at, &[contest.as_slice(), &["--out", "contest.json"]].concat());
+    assert!(told.contains("the challenger ranks better"), "{told}");
+    let found: Value = serde_json::from_slice(&std::fs::read(at.join("contest.json")).unwrap()).unwrap();
+    let auc = |which: &str| found[which]["auc"]["value"].as_f64().unwrap();
+    let gap = auc("challenger_performance") - auc("champion_performance");
+    assert!((found["auc"]["auc"]["value"].as_f64().unwrap() - gap).abs() < 1e-12);
+    let mut other = plan;
+    other["history"]["target"]["default"] = json!("good");
+    std::fs::write(at.join("other.json"), other.to_string()).unwrap();
+    done(at, &["train", "other.json", "--history", "german.parquet", "--out", "other"]);
+    let contest = ["contest", "model/model.json", "other/model.json", "--history", "german.parquet"];
+    refused(at, &contest, 2, "expected those of the champion");
 }

@@ -72,7 +72,7 @@ pub(super) fn checks(report: &Report, limits: &Limits) -> Vec<Check> {
     checks
 }
 
-fn check(
+pub(super) fn check(
     checks: &mut Vec<Check>,
     limit: &str,
     what: &str,

@@ -8,9 +8,12 @@ mod bootstrap;
 #[cfg(feature = "challengers")]
 mod challengers;
 mod charts;
+mod comparison;
+mod figures;
 mod html;
 mod limits;
 mod markup;
+mod monitoring;
 mod overlap;
 mod paired;
 mod performance;
@@ -27,7 +30,10 @@ mod tables;
 pub use bootstrap::{Spread, spread};
 #[cfg(feature = "challengers")]
 pub use challengers::{Raw, challenge};
+pub use comparison::{Comparison, Swap, compare};
+pub use figures::{Cells, Released, of_comparison, of_monitoring, of_report};
 pub use html::page;
+pub use monitoring::{FeatureShift, Monitoring, monitor};
 pub use overlap::Overlap;
 pub use paired::{Difference, auc_difference};
 pub use report::*;

@@ -3,30 +3,15 @@
 use super::Subject;
 use super::performance::{points, rate};
 use super::report::{BinTold, FeatureTold, Inversion, ShiftBin, ShiftTold, Size};
+use crate::bands::cuts;
 use crate::binning::{Bin, What};
 use crate::history::{Layout, Rows};
 use crate::metrics::population_stability;
 use crate::{Count, Mass, chi_squared_tail, normal_two_sided};
 
-/// Bands of the score, equally heavy on the learning rows.
-const BANDS: usize = 10;
-
 /// PSI of the score between two samples.
 pub(super) fn of_score(scores: &[i64], rows: &Rows, before: &[u32], after: &[u32]) -> ShiftTold {
-    let mut sorted: Vec<(i64, Mass)> =
-        before.iter().map(|row| (scores[*row as usize], rows.mass(*row as usize))).collect();
-    sorted.sort_unstable();
-    let whole: u64 = sorted.iter().map(|s| s.1.units()).sum();
-    let mut cuts: Vec<i64> = Vec::new();
-    let mut below = 0u64;
-    for (score, mass) in &sorted {
-        let next = u128::from(whole) * (cuts.len() as u128 + 1);
-        if cuts.len() + 1 < BANDS && u128::from(below) * BANDS as u128 >= next {
-            cuts.push(*score);
-        }
-        below += mass.units();
-    }
-    cuts.dedup();
+    let cuts = cuts(scores, rows, before);
     let mut bins = vec![(Mass::ZERO, Mass::ZERO); cuts.len() + 1];
     let band = |row: &u32| cuts.partition_point(|cut| *cut <= scores[*row as usize]);
     for row in before {
@@ -35,16 +20,21 @@ pub(super) fn of_score(scores: &[i64], rows: &Rows, before: &[u32], after: &[u32
     for row in after {
         bins[band(row)].1 += rows.mass(*row as usize);
     }
-    let name = |at: usize| match (at.checked_sub(1).and_then(|i| cuts.get(i)), cuts.get(at)) {
+    told(&bins, |at| band_name(&cuts, at), (before.len(), after.len()))
+}
+
+/// The scores of the band at a place between cuts, in words.
+pub(super) fn band_name(cuts: &[i64], at: usize) -> String {
+    match (at.checked_sub(1).and_then(|i| cuts.get(i)), cuts.get(at)) {
         (None, None) => "all scores".to_owned(),
         (None, Some(to)) => format!("below {}", points(*to)),
         (Some(from), None) => format!("{} and above", points(*from)),
         (Some(from), Some(to)) => format!("{} to below {}", points(*from), points(*to)),
-    };
-    told(&bins, name, (before.len(), after.len()))
+    }
 }
 
-fn told(bins: &[(Mass, Mass)], name: impl Fn(usize) -> String, rows: (usize, usize)) -> ShiftTold {
+/// The move between two distributions over the same bins, with the rows that each rests on.
+pub(super) fn told(bins: &[(Mass, Mass)], name: impl Fn(usize) -> String, rows: (usize, usize)) -> ShiftTold {
     let found = population_stability(bins.iter().copied());
     let used = bins.iter().filter(|bin| **bin != (Mass::ZERO, Mass::ZERO)).count();
     ShiftTold {
