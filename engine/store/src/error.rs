@@ -198,6 +198,9 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A laboratory refuses.
+    #[error(transparent)]
+    Laboratory(#[from] crate::laboratory::LaboratoryError),
     /// The web of relations is too large to follow.
     #[error("more than {limit} relations lead away from `{subject}`")]
     TooManyRelated {
@@ -248,7 +251,8 @@ impl Error {
             | Error::NotAPrevious { .. }
             | Error::RunCancelled { .. }
             | Error::UnknownSchedule { .. }
-            | Error::ScheduleExists { .. } => Fault::Caller,
+            | Error::ScheduleExists { .. }
+            | Error::Laboratory(_) => Fault::Caller,
             Error::Foreign { .. }
             | Error::Newer { .. }
             | Error::Older { .. }

@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::deliveries::DeliveryBook;
 use crate::dictionary::SharedDictionary;
 use crate::error::{Error, Result};
+use crate::laboratory::LaboratoryBook;
 use crate::protect::{self, Protector};
 use crate::recorder::Recorder;
 use crate::run::RunBook;
@@ -221,6 +222,17 @@ impl Ledger {
         match self.shared.access {
             Access::Read => Err(Error::ReadOnly),
             Access::Write => RunBook::new(Arc::clone(&self.shared)),
+        }
+    }
+
+    /// A connection that keeps the book of the laboratory. It takes turns with the others that write.
+    ///
+    /// # Errors
+    /// As [`Ledger::recorder`].
+    pub fn laboratory_book(&self) -> Result<LaboratoryBook> {
+        match self.shared.access {
+            Access::Read => Err(Error::ReadOnly),
+            Access::Write => LaboratoryBook::new(Arc::clone(&self.shared)),
         }
     }
 }

@@ -24,6 +24,7 @@ mod error;
 mod explain;
 mod history;
 mod identity;
+mod laboratory;
 mod ledger;
 mod name;
 mod protect;
@@ -38,6 +39,7 @@ mod snapshot;
 mod subjects;
 mod submission;
 mod verify;
+mod words;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
@@ -46,6 +48,11 @@ pub use error::{Error, Fault, Result};
 pub use explain::{FactRecord, FactStatus};
 pub use history::{History, RecordVersion};
 pub use identity::{Conflict, ConflictKind};
+pub use laboratory::{
+    FigureRecord, Finished, HistoryFile, HistoryRecord, LaboratoryBook, LaboratoryError, ModelAct,
+    ModelEvent, ModelRecord, ModelState, NewHistory, NewModel, NewStudy, Release, ReleaseRecord, StudyClaim,
+    StudyKind, StudyRecord, StudyState, Wanted,
+};
 pub use ledger::{Ledger, Options};
 pub use protect::Protector;
 pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};

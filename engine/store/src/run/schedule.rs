@@ -8,29 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::book::{NewRun, RunBook};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$each])* $variant,)* }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &[$name] = &[$($name::$variant),*];
-
-            /// The word for it.
-            pub const fn id(self) -> &'static str {
-                match self { $($name::$variant => $text,)* }
-            }
-
-            /// The one with this word.
-            pub fn of(text: &str) -> Option<$name> {
-                $name::ALL.iter().copied().find(|one| one.id() == text)
-            }
-        }
-    };
-}
+use crate::words::words;
 
 words! {
     /// Which day a run speaks of that fires at an instant, by the day of the instant in the schedule's time zone.

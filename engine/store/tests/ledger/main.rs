@@ -5,6 +5,7 @@ mod conflicts;
 mod damage;
 mod explaining;
 mod kill;
+mod laboratory;
 mod oracle;
 mod reading;
 mod relations;
