@@ -55,6 +55,11 @@ impl Place {
         self.data.join("runs").display().to_string()
     }
 
+    /// Where what studies write lies, models with it.
+    pub fn laboratory(&self) -> PathBuf {
+        std::path::absolute(self.data.join("laboratory")).unwrap_or_else(|_| self.data.join("laboratory"))
+    }
+
     fn path(&self) -> PathBuf {
         self.data.join("ledger.sqlite")
     }

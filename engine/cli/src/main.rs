@@ -15,6 +15,8 @@ mod export_model;
 mod failure;
 mod ingest;
 mod intake;
+mod laboratory;
+mod modeller;
 mod monitor;
 mod output;
 mod place;
@@ -114,6 +116,8 @@ enum Command {
     Monitor(monitor::Monitor),
     /// Compare a challenger with the champion on rows that neither learned from.
     Contest(monitor::Contest),
+    /// A joint laboratory: models trained on registered histories, who answers for them, and what may leave.
+    Laboratory(laboratory::Arguments),
     /// Write a trained model as an evaluation standard the engine serves, or as an SQL query.
     Export(export_model::Arguments),
     /// Score the rows of Parquet files by a trained model.
@@ -149,6 +153,7 @@ fn main() -> std::process::ExitCode {
         Command::Export(arguments) => export_model::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Monitor(arguments) => monitor::run(&arguments),
+        Command::Laboratory(arguments) => laboratory::run(&arguments),
         Command::Contest(arguments) => monitor::contest(&arguments),
         Command::ScoreHistory(arguments) => score_history::run(&arguments),
         Command::Completions { shell } => {

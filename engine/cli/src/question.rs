@@ -109,6 +109,8 @@ pub fn problem(problem: Problem) -> Failure {
         | Problem::NoLoadedRun { .. }
         | Problem::NotInRun { .. }
         | Problem::NoRunner
+        | Problem::NoLaboratory
+        | Problem::NotHandedOver { .. }
         | Problem::UnknownEvaluation { .. }
         | Problem::NoEdition(_) => Failure::Input(problem.to_string()),
         Problem::Damaged { .. } | Problem::Overloaded { .. } | Problem::Defect => {

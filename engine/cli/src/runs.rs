@@ -28,10 +28,7 @@ impl Server {
             let mut client = RescoringClient::connect(&self.server).await?;
             talk(&mut client).await
         });
-        answer.map_err(|problem| match problem {
-            ClientError::Refused(message) => Failure::Input(message),
-            system @ ClientError::System(_) => Failure::System(anyhow::Error::new(system)),
-        })
+        answer.map_err(refused_or_failed)
     }
 }
 
@@ -173,8 +170,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whose fault it is that a service gave no answer.
+pub fn refused_or_failed(problem: ClientError) -> Failure {
+    match problem {
+        ClientError::Refused(message) => Failure::Input(message),
+        system @ ClientError::System(_) => Failure::System(anyhow::Error::new(system)),
+    }
+}
+
 /// An id no other request has: the time to the nanosecond, and the process.
-fn fresh_id() -> String {
+pub fn fresh_id() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("cli-{:x}-{:x}", since.as_nanos(), std::process::id()).chars().take(36).collect()
 }

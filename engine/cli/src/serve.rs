@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hengxin_service::{Config, Engine, EngineOptions, RunSetup, Tls, bind};
+use hengxin_service::{Config, Engine, EngineOptions, LaboratorySetup, RunSetup, Tls, bind};
 use tracing_subscriber::EnvFilter;
 
 use crate::data::Place;
 use crate::failure::Failure;
+use crate::modeller::Here;
 use crate::population::Population;
 use crate::question::problem;
 
@@ -88,6 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
     let config = Config {
         runs: Some(RunSetup::new(runner, arguments.place.runs())),
+        laboratory: Some(LaboratorySetup::new(Arc::new(Here { threads: 0 }), arguments.place.laboratory())),
         address,
         tls,
         reflection: !arguments.no_reflection,

@@ -71,17 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let trained = train(&files, &plan, threads).map_err(training)?;
     let record = Record::of(&files, &trained)?;
     drop(progress);
-    let place = Place::from(arguments.out.as_path());
-    let parquet = |e| Failure::System(anyhow::Error::new(e));
-    let written: [(&str, Vec<u8>); 4] = [
-        ("bins.parquet", tables::bins(&trained.model).map_err(parquet)?),
-        ("scores.parquet", tables::trained(&trained).map_err(parquet)?),
-        ("model.json", trained.model.to_json().into_bytes()),
-        ("record.json", pretty(&record)),
-    ];
-    for (name, bytes) in written {
-        place.write(name, bytes).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
-    }
+    write(&trained, &record, &arguments.out)?;
     let seconds = begun.elapsed().as_secs_f64();
     let same = expected.map(|expected| expected == model_digest(&trained.model));
     if arguments.json {
@@ -107,6 +97,22 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+/// Writes everything a training comes to into a folder.
+pub fn write(trained: &Trained, record: &Record, folder: &Path) -> Result<(), Failure> {
+    let parquet = |e| Failure::System(anyhow::Error::new(e));
+    let written: [(&str, Vec<u8>); 4] = [
+        ("bins.parquet", tables::bins(&trained.model).map_err(parquet)?),
+        ("scores.parquet", tables::trained(trained).map_err(parquet)?),
+        ("model.json", trained.model.to_json().into_bytes()),
+        ("record.json", pretty(record)),
+    ];
+    let place = Place::from(folder);
+    for (name, bytes) in written {
+        place.write(name, bytes).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+    }
+    Ok(())
+}
+
 /// A file, whole.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|e| Failure::Input(format!("{}: {e}", path.display())))
@@ -128,7 +134,7 @@ pub fn threads(asked: usize) -> usize {
 }
 
 /// Everything that can go wrong in a training is in the plan or in the data.
-fn training(problem: TrainingError) -> Failure {
+pub fn training(problem: TrainingError) -> Failure {
     let mut text = problem.to_string();
     let mut cause = std::error::Error::source(&problem);
     while let Some(source) = cause {

@@ -1,9 +1,10 @@
 //! `hengxin validate`: how a trained model does on a history, for whoever must approve it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hengxin_batch::place::Place;
 use hengxin_models::history::History;
+use hengxin_models::model::Model;
 use hengxin_models::scoring::encode;
 use hengxin_models::training::{file_digest, split};
 use hengxin_models::validation::{
@@ -52,19 +53,7 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let report = report(arguments)?;
-    let json = serde_json::to_value(&report).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
-    let parquet = |e| Failure::System(anyhow::Error::new(e));
-    let written: [(&str, Vec<u8>); 5] = [
-        ("bins.parquet", bins_table(&report).map_err(parquet)?),
-        ("months.parquet", months_table(&report).map_err(parquet)?),
-        ("model-card.md", model_card(&report).into_bytes()),
-        ("report.html", page(&report).into_bytes()),
-        ("report.json", format!("{json:#}\n").into_bytes()),
-    ];
-    let place = Place::from(arguments.out.as_path());
-    for (name, bytes) in written {
-        place.write(name, bytes).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
-    }
+    let json = write(&report, &arguments.out)?;
     if arguments.json {
         output::json(&json);
     } else {
@@ -80,30 +69,57 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     )))
 }
 
+/// Writes everything a report is read as into a folder; gives it as JSON.
+pub fn write(report: &Report, folder: &Path) -> Result<serde_json::Value, Failure> {
+    let json = serde_json::to_value(report).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+    let parquet = |e| Failure::System(anyhow::Error::new(e));
+    let written: [(&str, Vec<u8>); 5] = [
+        ("bins.parquet", bins_table(report).map_err(parquet)?),
+        ("months.parquet", months_table(report).map_err(parquet)?),
+        ("model-card.md", model_card(report).into_bytes()),
+        ("report.html", page(report).into_bytes()),
+        ("report.json", format!("{json:#}\n").into_bytes()),
+    ];
+    let place = Place::from(folder);
+    for (name, bytes) in written {
+        place.write(name, bytes).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+    }
+    Ok(json)
+}
+
 fn report(arguments: &Arguments) -> Result<Report, Failure> {
     let model = model(&arguments.model)?;
-    let card = model.card().map_err(|e| about(&arguments.model, &e))?;
-    let mut request = match &arguments.request {
+    let request = match &arguments.request {
         None => Request::default(),
         Some(path) => serde_json::from_slice(&read(path)?).map_err(|e| about(path, &e))?,
     };
+    let progress = Progress::none();
+    progress.endless("validating".to_owned());
+    report_on(&model, &arguments.history, request, arguments.threads)
+}
+
+/// Validates a model on the rows of some files that its plan holds out.
+pub fn report_on(
+    model: &Model,
+    files: &[PathBuf],
+    mut request: Request,
+    asked: usize,
+) -> Result<Report, Failure> {
+    let input = |problem: &dyn std::fmt::Display| Failure::Input(problem.to_string());
+    let card = model.card().map_err(|e| input(&e))?;
     if request.data.is_empty() {
-        for file in &arguments.history {
+        for file in files {
             let digest = file_digest(file).map_err(|e| about(file, &e))?;
             request.data.insert(file.display().to_string(), format!("sha256:{digest}"));
         }
     }
-    let progress = Progress::none();
-    progress.endless("validating".to_owned());
-    let input = |problem: &dyn std::fmt::Display| Failure::Input(problem.to_string());
-    let history = History::open(&arguments.history, model.plan.history.clone()).map_err(|e| input(&e))?;
+    let history = History::open(files, model.plan.history.clone()).map_err(|e| input(&e))?;
     let split = split(&history.rows, &model.plan.split).map_err(|e| input(&e))?;
-    let (codes, surprises) =
-        encode(&arguments.history, &card, threads(arguments.threads)).map_err(|e| input(&e))?;
+    let (codes, surprises) = encode(files, &card, threads(asked)).map_err(|e| input(&e))?;
     let named = request.segments.iter().chain(request.accepted.iter().map(|accepted| &accepted.column));
     let labels = named.map(|column| Ok(Labels::new(column, &history.texts(column).map_err(|e| input(&e))?)));
     let labels = labels.collect::<Result<Vec<Labels>, Failure>>()?;
-    let name = format!("{} {} ({})", model.plan.title, model.plan.edition, model.plan.id);
+    let name = crate::monitor::name(model);
     let subject = Subject {
         name: &name,
         card: &card,

@@ -5,7 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hengxin_core::date::Moment;
@@ -14,6 +14,7 @@ use hengxin_store::{
 };
 
 use crate::engine::Engine;
+use crate::heart::{Heart, holder};
 use crate::problem::{Answer, Problem};
 use crate::runner::{Progress, RunFailure, RunOrder, RunOutcome, RunSource, Runner};
 use crate::timetable::Timetable;
@@ -157,7 +158,7 @@ impl Conductor {
     fn carry_out(&self, claim: &Claim) -> Answer<()> {
         // A connection of its own: a load of minutes must not keep questions about runs waiting.
         let mut book = self.engine.ledger().run_book()?;
-        let heart = Heart::default();
+        let heart = Heart::<Progress>::default();
         std::thread::scope(|scope| {
             scope.spawn(|| self.keep_beating(claim, &heart));
             let done = self.evaluate_and_load(claim, &heart, &mut book);
@@ -171,7 +172,7 @@ impl Conductor {
         Ok(())
     }
 
-    fn evaluate_and_load(&self, claim: &Claim, heart: &Heart, book: &mut RunBook) -> Answer<()> {
+    fn evaluate_and_load(&self, claim: &Claim, heart: &Heart<Progress>, book: &mut RunBook) -> Answer<()> {
         let run = &claim.run;
         let previous = match run.previous {
             None => None,
@@ -248,7 +249,7 @@ impl Conductor {
         Ok(())
     }
 
-    fn keep_beating(&self, claim: &Claim, heart: &Heart) {
+    fn keep_beating(&self, claim: &Claim, heart: &Heart<Progress>) {
         let pause = BEAT.min(self.setup.patience / 10);
         // A connection of its own: a transaction of the load may take longer than a beat.
         let mut book = None;
@@ -256,7 +257,7 @@ impl Conductor {
             if self.stopping.load(Ordering::SeqCst) {
                 heart.cancelled.store(true, Ordering::SeqCst);
             }
-            let now = heart.progress();
+            let now = heart.told();
             let beat = match &mut book {
                 None => self
                     .engine
@@ -307,51 +308,6 @@ fn firing(table: &Timetable, cut_off: CutOff, at: Moment) -> Option<Firing> {
 fn counts(tiers: &[(Option<u16>, u64)]) -> String {
     let rows = tiers.iter().map(|(tier, n)| serde_json::json!({ "tier": tier, "enterprises": n }));
     rows.collect::<serde_json::Value>().to_string()
-}
-
-/// Host, process and a random part, so that a process number given again is not taken for its predecessor.
-fn holder() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = if host.trim().is_empty() { "unknown-host" } else { host.trim() };
-    let mut token = [0u8; 8];
-    // Without randomness the clock tells claims of one process apart.
-    if getrandom::fill(&mut token).is_err() {
-        let nanos =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        token.copy_from_slice(&nanos.to_le_bytes()[..8]);
-    }
-    format!("{host} process {} {:016x}", std::process::id(), u64::from_le_bytes(token))
-}
-
-/// What the thread that evaluates and the thread that beats share.
-#[derive(Default)]
-struct Heart {
-    cancelled: AtomicBool,
-    progress: Mutex<Progress>,
-    stopped: Mutex<bool>,
-    told: Condvar,
-}
-
-impl Heart {
-    fn set(&self, progress: Progress) {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
-    }
-
-    fn progress(&self) -> Progress {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn stop(&self) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.told.notify_all();
-    }
-
-    /// Waits; whether it is over.
-    fn pause(&self, pause: Duration) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.told.wait_timeout_while(stopped, pause, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
 }
 
 #[cfg(test)]

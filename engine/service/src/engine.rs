@@ -12,7 +12,7 @@ use hengxin_core::standard::Standard;
 use hengxin_core::tier::TierPolicy;
 use hengxin_core::uscc::Uscc;
 use hengxin_standard::{Catalogue, Edition, NoEdition, PolicyEdition};
-use hengxin_store::{ChangePosition, Clock, Ledger, RunBook, Snapshot, SystemClock, Writer};
+use hengxin_store::{ChangePosition, Clock, LaboratoryBook, Ledger, RunBook, Snapshot, SystemClock, Writer};
 
 use crate::outline::{Outline, PolicyOutline};
 use crate::page::Tokens;
@@ -62,6 +62,7 @@ pub struct Engine {
     tokens: Tokens,
     /// Opened with the first run or schedule.
     book: Mutex<Option<RunBook>>,
+    laboratory: Mutex<Option<LaboratoryBook>>,
     /// The last moment anything was recorded, as far as this process has seen.
     watermark: AtomicI64,
     prepared: RwLock<HashMap<Date, Vec<Arc<Prepared>>>>,
@@ -247,6 +248,7 @@ impl Engine {
             decisions_max: options.decisions_max,
             tokens,
             book: Mutex::new(None),
+            laboratory: Mutex::new(None),
             watermark: AtomicI64::new(watermark.0),
             prepared: RwLock::default(),
             policies: RwLock::default(),
@@ -337,6 +339,22 @@ impl Engine {
         let book = match &mut *book {
             Some(book) => book,
             none => none.insert(self.ledger.run_book()?),
+        };
+        Ok(work(book)?)
+    }
+
+    /// Works with the book of the laboratory.
+    ///
+    /// # Errors
+    /// In an engine that only reads, and those of `work`.
+    pub fn laboratory<T>(
+        &self,
+        work: impl FnOnce(&mut LaboratoryBook) -> hengxin_store::Result<T>,
+    ) -> Answer<T> {
+        let mut book = self.laboratory.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = match &mut *book {
+            Some(book) => book,
+            none => none.insert(self.ledger.laboratory_book()?),
         };
         Ok(work(book)?)
     }

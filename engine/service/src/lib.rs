@@ -10,19 +10,23 @@
 pub mod conductor;
 pub mod engine;
 mod grpc;
+mod heart;
 pub mod hex;
+pub mod laboratory;
 pub mod outline;
 pub mod page;
 pub mod problem;
 pub mod runner;
 pub mod server;
 pub mod story;
+mod studies;
 pub mod timetable;
 pub mod use_case;
 
 pub use conductor::RunSetup;
 pub use engine::{Engine, EngineOptions};
 pub use grpc::{Load, client, record_tiers};
+pub use laboratory::{CheckedPlan, LaboratorySetup, Modeller, StudyOrder};
 pub use problem::{Answer, Problem};
 pub use runner::{Progress, RunFailure, RunOrder, RunOutcome, RunRows, RunSource, Runner};
 pub use server::{Bound, Config, ServeError, Tls, bind, serve};

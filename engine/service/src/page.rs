@@ -57,6 +57,14 @@ pub enum Listing {
     Schedules = 8,
     /// Tiers of a loaded run.
     RunTiers = 9,
+    /// Registered histories.
+    Histories = 10,
+    /// Studies.
+    Studies = 11,
+    /// Models.
+    Models = 12,
+    /// Numbers that left a laboratory.
+    Releases = 13,
 }
 
 /// Everything that decides which rows a listing shows, as text; the order of parts matters.

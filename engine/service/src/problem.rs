@@ -48,6 +48,17 @@ pub enum Problem {
     /// This service carries no runs out.
     #[error("this service carries out no runs, expected one that was started with a place for results")]
     NoRunner,
+    /// This service carries no studies out.
+    #[error("this service trains no models, expected one that was started with a laboratory")]
+    NoLaboratory,
+    /// A model cannot be handed over.
+    #[error("model `{name}` cannot be handed over: {why}")]
+    NotHandedOver {
+        /// `{model}/editions/{edition}`.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// No edition of the standard or policy answers.
     #[error(transparent)]
     NoEdition(#[from] NoEdition),

@@ -14,7 +14,9 @@ use tonic_health::server::HealthReporter;
 
 use crate::conductor::{Conductor, RunSetup};
 use crate::engine::Engine;
-use crate::grpc::{DeadlineLayer, Load, News, ObserveLayer, RefusalLayer, SERVICES, routes};
+use crate::grpc::{DeadlineLayer, Load, News, ObserveLayer, RefusalLayer, SERVICES, Trainer, routes};
+use crate::laboratory::LaboratorySetup;
+use crate::studies::Studies;
 
 /// How often the ledger is asked what other processes wrote.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -39,6 +41,8 @@ pub struct Config {
     pub notice: Duration,
     /// How runs are carried out; `None`: not here.
     pub runs: Option<RunSetup>,
+    /// How studies of a laboratory are carried out; `None`: not here.
+    pub laboratory: Option<LaboratorySetup>,
 }
 
 impl Default for Config {
@@ -51,6 +55,7 @@ impl Default for Config {
             drain: Duration::from_secs(20),
             notice: Duration::ZERO,
             runs: None,
+            laboratory: None,
         }
     }
 }
@@ -174,7 +179,10 @@ impl Bound {
         let news = Arc::new(news);
         let conducting = config.runs.clone().map(|setup| Conducting::begin(&engine, setup));
         let wake = conducting.as_ref().map(|conducting| Arc::clone(&conducting.wake));
-        let mut services = routes(Arc::clone(&engine), config.load, heard, wake).add_service(health_service);
+        let modelling = config.laboratory.clone().map(|setup| Modelling::begin(&engine, setup));
+        let trainer = modelling.as_ref().map(|modelling| modelling.trainer.clone());
+        let mut services =
+            routes(Arc::clone(&engine), config.load, heard, wake, trainer).add_service(health_service);
         if config.reflection {
             // Both versions: grpcio's own reflection client still asks for the older one.
             services =
@@ -228,6 +236,9 @@ impl Bound {
         looking.abort();
         if let Some(conducting) = conducting {
             conducting.end(config.drain).await;
+        }
+        if let Some(modelling) = modelling {
+            modelling.end(config.drain).await;
         }
         // Waits for the disk, so not on this thread. A panic there has been answered to its callers already.
         let _ = tokio::task::spawn_blocking(move || engine.stop_writing()).await;
@@ -305,6 +316,38 @@ impl Conducting {
     }
 }
 
+/// The tasks that carry studies out.
+struct Modelling {
+    studies: Arc<Studies>,
+    trainer: Trainer,
+    ended: watch::Sender<bool>,
+    tasks: [tokio::task::JoinHandle<()>; 2],
+}
+
+impl Modelling {
+    fn begin(engine: &Arc<Engine>, setup: LaboratorySetup) -> Modelling {
+        let trainer = Trainer { modeller: Arc::clone(&setup.modeller), wake: Arc::new(Notify::new()) };
+        let studies = Arc::new(Studies::new(Arc::clone(engine), setup));
+        let (ended, _) = watch::channel(false);
+        let turning = Arc::clone(&studies);
+        let turns = repeat(ended.subscribe(), None, move || turning.turn().map(|()| false));
+        let working = Arc::clone(&studies);
+        let work = repeat(ended.subscribe(), Some(Arc::clone(&trainer.wake)), move || working.work());
+        Modelling { studies, trainer, ended, tasks: [tokio::spawn(turns), tokio::spawn(work)] }
+    }
+
+    /// Lets the study under way come to its end. One that does not within `patience` is begun again by whoever finds it.
+    async fn end(self, patience: Duration) {
+        self.studies.stop();
+        let _ = self.ended.send(true);
+        for task in self.tasks {
+            if tokio::time::timeout(patience, task).await.is_err() {
+                tracing::warn!(target: "hengxin::laboratory", "a study was cut off by the shutdown; it will be begun again");
+            }
+        }
+    }
+}
+
 /// Works on a thread that may block, again at once while there is more to do, else after a while or when woken.
 async fn repeat(
     mut ended: watch::Receiver<bool>,
@@ -318,7 +361,7 @@ async fn repeat(
         let more = match tokio::task::spawn_blocking(move || work()).await {
             Ok(Ok(more)) => more,
             Ok(Err(problem)) => {
-                tracing::warn!(target: "hengxin::runs", "runs and schedules wait: {problem}");
+                tracing::warn!(target: "hengxin::server", "work that goes on by itself waits: {problem}");
                 false
             }
             // A panic there is in the log of panics; the next turn tries again.

@@ -102,6 +102,23 @@ pub fn monitor(
     Ok(found)
 }
 
+impl Limits {
+    /// Those that a monitoring measures: what is left of the limits of a validation when the same are to hold for new rows.
+    pub fn of_new_rows(&self, outcomes: bool) -> Limits {
+        let with_outcomes = |bound: Option<f64>| bound.filter(|_| outcomes);
+        Limits {
+            auc_min: with_outcomes(self.auc_min),
+            auc_low_min: with_outcomes(self.auc_low_min),
+            ks_min: with_outcomes(self.ks_min),
+            brier_max: with_outcomes(self.brier_max),
+            calibration_p_min: with_outcomes(self.calibration_p_min),
+            psi_max: self.psi_max,
+            csi_max: self.csi_max,
+            ..Limits::default()
+        }
+    }
+}
+
 /// Refuses limits on what is not measured here: one that is never looked at would seem to be kept.
 fn measured(limits: &Limits, outcomes: bool) -> Result<(), RequestError> {
     let refuse =

@@ -1,4 +1,7 @@
-//! A client of `RescoringService` for the command line: texts in, JSON out, so that protobuf stays in here.
+//! A client of `RescoringService` and, in a file of its own, of `ModelService` for the command line: texts in, JSON out, so that
+//! protobuf stays in here.
+
+mod laboratory;
 
 use hengxin_proto::v1;
 use hengxin_proto::v1::rescoring_service_client::RescoringServiceClient;
@@ -7,6 +10,8 @@ use prost_types::Timestamp;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+
+pub use laboratory::LaboratoryClient;
 
 /// Why a service gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +33,8 @@ impl From<Status> for ClientError {
             | Code::AlreadyExists
             | Code::FailedPrecondition
             | Code::OutOfRange
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
             | Code::Aborted => ClientError::Refused(told),
             code => ClientError::System(format!("{code}: {told}")),
         }
@@ -72,6 +79,17 @@ pub struct NewSchedule {
     pub incremental: bool,
 }
 
+async fn channel(address: &str) -> Result<Channel, ClientError> {
+    let failed = |problem: tonic::transport::Error| {
+        let cause = std::error::Error::source(&problem).map(|cause| format!(": {cause}")).unwrap_or_default();
+        ClientError::System(format!("cannot reach `{address}`: {problem}{cause}"))
+    };
+    let endpoint = Channel::from_shared(address.to_owned()).map_err(|_| {
+        ClientError::Refused(format!("found server `{address}`, expected `http://host:port`"))
+    })?;
+    endpoint.connect().await.map_err(failed)
+}
+
 /// A connection to a running service.
 #[derive(Clone, Debug)]
 pub struct RescoringClient(RescoringServiceClient<Channel>);
@@ -84,15 +102,7 @@ impl RescoringClient {
     /// # Errors
     /// When nobody answers there.
     pub async fn connect(address: &str) -> Result<RescoringClient, ClientError> {
-        let failed = |problem: tonic::transport::Error| {
-            let cause =
-                std::error::Error::source(&problem).map(|cause| format!(": {cause}")).unwrap_or_default();
-            ClientError::System(format!("cannot reach `{address}`: {problem}{cause}"))
-        };
-        let channel = Channel::from_shared(address.to_owned()).map_err(|_| {
-            ClientError::Refused(format!("found server `{address}`, expected `http://host:port`"))
-        })?;
-        Ok(RescoringClient(RescoringServiceClient::new(channel.connect().await.map_err(failed)?)))
+        Ok(RescoringClient(RescoringServiceClient::new(channel(address).await?)))
     }
 
     /// Starts a run.

@@ -5,6 +5,7 @@ mod convert;
 mod deadline;
 mod gate;
 mod ledger;
+mod model;
 mod observe;
 mod parse;
 mod refusal;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use hengxin_core::date::Date;
 use hengxin_proto::v1::ledger_service_server::LedgerServiceServer;
+use hengxin_proto::v1::model_service_server::ModelServiceServer;
 use hengxin_proto::v1::rescoring_service_server::RescoringServiceServer;
 use hengxin_proto::v1::scoring_service_server::ScoringServiceServer;
 use hengxin_proto::v1::standard_service_server::StandardServiceServer;
@@ -40,25 +42,28 @@ use crate::use_case::tier;
 use gate::Gate;
 pub use gate::Load;
 pub(crate) use gate::News;
+pub(crate) use model::Trainer;
 
 /// Largest message in and out, in bytes.
 pub(crate) const MESSAGE_MAX: usize = 4 << 20;
 
 /// Names of all services, for health.
-pub(crate) const SERVICES: [&str; 5] = [
+pub(crate) const SERVICES: [&str; 6] = [
     "hengxin.v1.LedgerService",
+    "hengxin.v1.ModelService",
     "hengxin.v1.RescoringService",
     "hengxin.v1.ScoringService",
     "hengxin.v1.StandardService",
     "hengxin.v1.SupervisionService",
 ];
 
-/// All services over an engine. `wake` wakes whoever carries runs out; `None` when nobody does.
+/// All services over an engine. `wake` wakes whoever carries runs out, `trainer` carries studies out; `None` when nobody does.
 pub(crate) fn routes(
     engine: Arc<Engine>,
     load: Load,
     news: watch::Receiver<News>,
     wake: Option<Arc<Notify>>,
+    trainer: Option<Trainer>,
 ) -> Routes {
     let gate = Gate::new(engine, load, news);
     macro_rules! limited {
@@ -72,6 +77,7 @@ pub(crate) fn routes(
         .add_service(limited!(SupervisionServiceServer, supervision::Supervision::new(gate.clone())))
         .add_service(limited!(LedgerServiceServer, ledger::Ledger::new(gate.clone())))
         .add_service(limited!(RescoringServiceServer, rescoring::Rescoring::new(gate.clone(), wake)))
+        .add_service(limited!(ModelServiceServer, model::Models::new(gate.clone(), trainer)))
         .add_service(limited!(StandardServiceServer, standard::Standard::new(gate)))
 }
 

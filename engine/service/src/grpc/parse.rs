@@ -294,7 +294,8 @@ pub(super) fn echo(mut text: String) -> String {
     text
 }
 
-fn cut(text: &str) -> String {
+/// A text as an error quotes it.
+pub(super) fn cut(text: &str) -> String {
     text.chars().take(60).collect()
 }
 

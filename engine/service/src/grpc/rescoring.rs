@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use super::convert::run::{change_summary, cut_off, missed, run, schedule, state};
 use super::deadline::{Deadline, LAST_WORD, exceeded};
 use super::gate::{Gate, News};
-use super::parse::{Future, Reader};
+use super::parse::{Future, Reader, cut};
 use super::refusal::fitting;
 use super::request_key;
 use super::supervision::stopping;
@@ -372,8 +372,4 @@ fn place(reader: &mut Reader<'_>, field: &str, text: &str) {
         let found = format!("found `{}`, expected a folder or URL of at most {PLACE_MAX} bytes", cut(text));
         reader.refuse(field, found);
     }
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(60).collect()
 }

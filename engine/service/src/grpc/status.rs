@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use hengxin_standard::NoEdition;
-use hengxin_store::Error as LedgerError;
+use hengxin_store::{Error as LedgerError, LaboratoryError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -40,6 +40,8 @@ pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
         Problem::NoLoadedRun { .. } => (Code::NotFound, "NO_LOADED_RUN"),
         Problem::NotInRun { .. } => (Code::NotFound, "ENTERPRISE_NOT_IN_RUN"),
         Problem::NoRunner => (Code::FailedPrecondition, "NO_RUNS_HERE"),
+        Problem::NoLaboratory => (Code::FailedPrecondition, "NO_LABORATORY_HERE"),
+        Problem::NotHandedOver { .. } => (Code::FailedPrecondition, "MODEL_NOT_HANDED_OVER"),
         Problem::NoEdition(NoEdition::Unknown { what: "field", .. }) => (Code::NotFound, "FIELD_NOT_FOUND"),
         Problem::NoEdition(NoEdition::Unknown { .. }) => (Code::NotFound, "STANDARD_NOT_FOUND"),
         Problem::NoEdition(NoEdition::UnknownEdition { .. }) => (Code::NotFound, "EDITION_NOT_FOUND"),
@@ -67,6 +69,7 @@ fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
         LedgerError::WrongResults { .. } => (Code::FailedPrecondition, "WRONG_RESULTS"),
         LedgerError::UnknownSchedule { .. } => (Code::NotFound, "SCHEDULE_NOT_FOUND"),
         LedgerError::ScheduleExists { .. } => (Code::AlreadyExists, "SCHEDULE_EXISTS"),
+        LedgerError::Laboratory(refused) => classify_laboratory(refused),
         LedgerError::UnknownSubject { .. } => (Code::NotFound, "ENTERPRISE_NOT_FOUND"),
         LedgerError::UnknownQuarantine { .. } => (Code::NotFound, "QUARANTINE_NOT_FOUND"),
         LedgerError::TooManyRelated { .. } => (Code::FailedPrecondition, "TOO_MANY_RELATED"),
@@ -85,6 +88,25 @@ fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
         | LedgerError::KeyWrong { .. }
         | LedgerError::Vocabulary { .. } => (Code::FailedPrecondition, "LEDGER_UNUSABLE"),
         LedgerError::Io { .. } | LedgerError::Engine(_) => (Code::Internal, "LEDGER_FAILED"),
+    }
+}
+
+fn classify_laboratory(refused: &LaboratoryError) -> (Code, &'static str) {
+    match refused {
+        LaboratoryError::UnknownHistory { .. } => (Code::NotFound, "HISTORY_NOT_FOUND"),
+        LaboratoryError::UnknownStudy { .. } => (Code::NotFound, "STUDY_NOT_FOUND"),
+        LaboratoryError::UnknownModel { .. } => (Code::NotFound, "MODEL_NOT_FOUND"),
+        LaboratoryError::UnknownColumn { .. } => (Code::NotFound, "COLUMN_NOT_FOUND"),
+        LaboratoryError::HistoryExists { .. } => (Code::AlreadyExists, "HISTORY_EXISTS"),
+        LaboratoryError::ModelExists { .. } => (Code::AlreadyExists, "MODEL_EXISTS"),
+        LaboratoryError::NoOutcomes { .. } => (Code::FailedPrecondition, "NO_OUTCOMES"),
+        LaboratoryError::NoFigures { .. } => (Code::FailedPrecondition, "STUDY_NOT_SUCCEEDED"),
+        LaboratoryError::State { .. } => (Code::FailedPrecondition, "MODEL_STATE"),
+        LaboratoryError::LearnedFrom { .. } => (Code::FailedPrecondition, "LEARNED_FROM"),
+        LaboratoryError::SmallBin { .. } => (Code::FailedPrecondition, "SMALL_BINS"),
+        LaboratoryError::SamePerson { .. } => (Code::PermissionDenied, "SAME_PERSON"),
+        LaboratoryError::BudgetSpent { .. } => (Code::ResourceExhausted, "BUDGET_SPENT"),
+        LaboratoryError::NotHeld { .. } => (Code::Aborted, "STUDY_TAKEN_OVER"),
     }
 }
 
@@ -119,6 +141,8 @@ pub(super) fn status(problem: &Problem) -> Status {
         | Problem::NoLoadedRun { .. }
         | Problem::NotInRun { .. }
         | Problem::NoRunner
+        | Problem::NoLaboratory
+        | Problem::NotHandedOver { .. }
         | Problem::NoEdition(_)
         | Problem::Ledger(_)
         | Problem::Damaged { .. }

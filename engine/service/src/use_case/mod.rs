@@ -7,6 +7,7 @@ pub mod enterprises;
 pub mod evaluate;
 pub mod facts;
 pub mod job;
+pub mod laboratory;
 pub mod loaded;
 pub mod runs;
 pub mod simulate;

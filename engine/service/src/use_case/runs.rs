@@ -41,7 +41,7 @@ pub struct Page<T> {
     pub next: String,
 }
 
-fn page<T>(
+pub(super) fn page<T>(
     engine: &Engine,
     mut rows: Vec<T>,
     size: usize,

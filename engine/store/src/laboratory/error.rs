@@ -95,6 +95,17 @@ pub enum LaboratoryError {
         /// The column asked for.
         column: String,
     },
+    /// A bin of a model rests on so few rows that what it earns must not leave.
+    #[error(
+        "bin `{name}` of study {study} rests on too few rows, or on too few of either class: what it earns may not leave; \
+         train with larger bins"
+    )]
+    SmallBin {
+        /// The training.
+        study: u64,
+        /// Feature and bin.
+        name: String,
+    },
     /// So many studies have told of the column that no further one may.
     #[error(
         "{spent} studies have told of {} of history `{history}`, expected fewer than its budget of {budget}; nothing is released",

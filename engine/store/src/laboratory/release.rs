@@ -11,6 +11,9 @@ use super::record::{StudyState, find_history, number};
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 
+/// How the names of figures end that tell what a bin earns.
+const POINTS: &str = ".points";
+
 /// A number of a study.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FigureRecord {
@@ -33,6 +36,8 @@ pub enum Wanted {
     Columns(Vec<String>),
     /// All there are.
     All,
+    /// What each bin earns, all or nothing: what a model says when it serves.
+    Points,
 }
 
 /// What was released.
@@ -76,7 +81,14 @@ impl LaboratoryBook {
             }
             let history = find_history(book.connection(), &record.history)?
                 .ok_or_else(|| LaboratoryError::UnknownHistory { name: record.history.clone() })?;
-            let all = figures(book.connection(), study)?;
+            let mut all = figures(book.connection(), study)?;
+            if *wanted == Wanted::Points {
+                all.retain(|(_, figure)| figure.name.ends_with(POINTS));
+                if let Some((_, small)) = all.iter().find(|(_, figure)| figure.value.is_none()) {
+                    let name = small.name.trim_end_matches(POINTS).to_owned();
+                    return Err(LaboratoryError::SmallBin { study, name }.into());
+                }
+            }
             let mut columns: BTreeSet<&str> = all.iter().map(|(_, figure)| figure.column.as_str()).collect();
             if let Wanted::Columns(named) = wanted {
                 if let Some(unknown) = named.iter().find(|name| !columns.contains(name.as_str())) {

@@ -235,6 +235,9 @@ fn numbers_leave_within_a_budget_and_each_is_logged() {
     book.release(first, &age, "wang").expect("released");
     let unknown = Wanted::Columns(vec!["agee".to_owned()]);
     assert!(matches!(refused(book.release(first, &unknown, "li")), LaboratoryError::UnknownColumn { .. }));
+    // A card may leave whole or not at all.
+    let small = refused(book.release(first, &Wanted::Points, "li"));
+    assert!(small.to_string().contains("`features.age.bins.below 25`"), "{small}");
     book.order(&training("loans", "4", "wang"), &request("4")).expect("an order");
     assert!(matches!(refused(book.release(4, &age, "li")), LaboratoryError::NoFigures { .. }));
     assert!(matches!(refused(book.release(9, &age, "li")), LaboratoryError::UnknownStudy { .. }));
