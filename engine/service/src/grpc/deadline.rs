@@ -24,8 +24,11 @@ pub const WATCH_LONGEST: Duration = Duration::from_secs(366 * 86_400);
 pub const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// Methods that stay open.
-const WATCHES: [&str; 2] =
-    ["/hengxin.v1.SupervisionService/WatchTiers", "/hengxin.v1.RescoringService/WatchRun"];
+const WATCHES: [&str; 3] = [
+    "/hengxin.v1.SupervisionService/WatchTiers",
+    "/hengxin.v1.RescoringService/WatchRun",
+    "/hengxin.v1.ModelService/WatchStudy",
+];
 /// Methods whose request or response is a stream.
 const STREAMS: [&str; 2] =
     ["/hengxin.v1.ScoringService/BatchEvaluate", "/hengxin.v1.LedgerService/SubmitFacts"];

@@ -22,8 +22,9 @@ use tonic_types::StatusExt as _;
 use crate::raw::{Raw, framed};
 use crate::rig::{Rig, code, penalty, question, refusal};
 
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "hengxin.v1.LedgerService",
+    "hengxin.v1.ModelService",
     "hengxin.v1.RescoringService",
     "hengxin.v1.ScoringService",
     "hengxin.v1.StandardService",

@@ -163,9 +163,15 @@ impl LaboratoryBook {
             }
             for name in new.model.iter().chain(&new.challenger) {
                 let model = book.model(name)?;
-                if new.kind == StudyKind::Comparison && model.history == history.name {
-                    let (model, history) = (model.name(), history.name);
-                    return Err(LaboratoryError::LearnedFrom { model, history }.into());
+                if new.kind == StudyKind::Comparison {
+                    // The same file under another name is the same rows.
+                    let learned = book.history(&model.history)?.files;
+                    let shared =
+                        |file: &HistoryFile| learned.iter().any(|other| other.sha256 == file.sha256);
+                    if history.files.iter().any(shared) {
+                        let (model, history) = (model.name(), history.name);
+                        return Err(LaboratoryError::LearnedFrom { model, history }.into());
+                    }
                 }
             }
             let id = book

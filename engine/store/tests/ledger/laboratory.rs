@@ -191,7 +191,12 @@ fn models_are_compared_only_on_rows_that_neither_learned_from() {
         ..on_model(StudyKind::Comparison, "loans/editions/1", "wang")
     };
     assert!(matches!(refused(book.order(&contest, &request("x"))), LaboratoryError::LearnedFrom { .. }));
-    book.register(&history("fresh", 5)).expect("registered");
+    // The same file under another name is the same rows.
+    book.register(&history("again", 5)).expect("registered");
+    let again = NewStudy { history: "again".to_owned(), ..contest.clone() };
+    assert!(matches!(refused(book.order(&again, &request("x"))), LaboratoryError::LearnedFrom { .. }));
+    let file = HistoryFile { path: "/data/new.parquet".to_owned(), sha256: "cd".repeat(32) };
+    book.register(&NewHistory { files: vec![file], ..history("fresh", 5) }).expect("registered");
     let contest = NewStudy { history: "fresh".to_owned(), ..contest };
     let study = book.order(&contest, &request("x")).expect("an order");
     assert_eq!(study.challenger.as_deref(), Some("loans/editions/2"));
