@@ -33,7 +33,7 @@ who asks when --person is absent. The rules are told in docs/laboratory.md.")]
 pub struct Arguments {
     #[command(subcommand)]
     what: What,
-    /// Who asks; HENGXIN_PERSON when absent.
+    /// Who asks; what the variable `HENGXIN_PERSON` says when absent.
     #[arg(long, global = true, value_name = "NAME")]
     person: Option<String>,
     /// Address of a running `hengxin serve`.
@@ -374,7 +374,9 @@ fn fetch(arguments: &Arguments, model: &str, out: &Path, from: &str) -> Result<(
     if arguments.json {
         output::json(&json!({ "files": paths }));
     } else {
-        paths.iter().for_each(|path| println!("{path}"));
+        for path in paths {
+            println!("{path}");
+        }
     }
     Ok(())
 }

@@ -147,7 +147,9 @@ fn swap(subject: &Subject<'_>, scores: &[Vec<i64>; 2], accepted: f64) -> Swap {
             if sum as f64 > accepted * whole as f64 {
                 break;
             }
-            tie.iter().for_each(|row| inside[*row] = true);
+            for row in tie {
+                inside[*row] = true;
+            }
         }
         inside
     });

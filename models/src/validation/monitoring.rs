@@ -104,6 +104,7 @@ pub fn monitor(
 
 impl Limits {
     /// Those that a monitoring measures: what is left of the limits of a validation when the same are to hold for new rows.
+    #[must_use]
     pub fn of_new_rows(&self, outcomes: bool) -> Limits {
         let with_outcomes = |bound: Option<f64>| bound.filter(|_| outcomes);
         Limits {
