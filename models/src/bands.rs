@@ -58,7 +58,7 @@ mod tests {
         let of: Vec<u32> = (0..200).collect();
         let found = bands(&scores, &rows, &of);
         assert_eq!(found.len(), 10);
-        assert!(found.iter().all(|band| band.rows == 20.0), "{found:?}");
+        assert!(found.iter().all(|band| (band.rows - 20.0).abs() < 1e-12), "{found:?}");
         assert_eq!(found.iter().map(|b| b.defaults).collect::<Vec<_>>()[..3], [20.0, 10.0, 0.0]);
         assert_eq!((found[0].below, found[9].below), (Some(10.0), None));
         // One score for everybody is one band.
