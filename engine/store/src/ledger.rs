@@ -96,7 +96,7 @@ impl Ledger {
         existing(path)?;
         let connection = schema::connect(path, Access::Write, options.busy_wait)?;
         schema::recognise(&connection, path)?;
-        schema::migrate(&connection, path)?;
+        schema::migrate(&connection, path, options.busy_wait)?;
         let protector = ensure_key(&connection, path)?;
         Ledger::finish(path, vocabulary, options, protector, Access::Write, connection)
     }

@@ -157,6 +157,19 @@ impl Recorder {
     }
 }
 
+/// Commits what was done since [`begin`], or undoes it.
+pub(crate) fn end<T>(connection: &Connection, result: Result<T>) -> Result<T> {
+    let result = result.and_then(|value| {
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(value)
+    });
+    // Some failures have ended the transaction already; then there is nothing left to undo.
+    if result.is_err() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    result
+}
+
 /// A connection that writes.
 pub(crate) fn writing(shared: &Shared) -> Result<Connection> {
     let connection = schema::connect(&shared.path, Access::Write, shared.options.busy_wait)?;

@@ -7,7 +7,7 @@
 //! rows of a loaded run, which lie in its results too, or a lock.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -113,8 +113,8 @@ pub(crate) fn foreign(path: &Path, found: String) -> Error {
 }
 
 /// Brings the file to the newest schema. Two processes may try at once: one does it, the other finds it done.
-pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<()> {
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+pub(crate) fn migrate(connection: &Connection, path: &Path, wait: Duration) -> Result<()> {
+    let mode = into_wal(connection, wait)?;
     if mode != "wal" && mode != "memory" {
         return Err(Error::corrupt(format!("journal mode `{mode}`, expected `wal`")));
     }
@@ -129,6 +129,19 @@ pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<()> {
             // The failure itself may have ended the transaction; the first error is the one that matters.
             let _ = connection.execute_batch("ROLLBACK");
             Err(error)
+        }
+    }
+}
+
+/// Turns the write-ahead log on. That needs the file alone for an instant, and SQLite refuses at once instead of waiting its
+/// time-out: two processes that make one ledger would fail by chance.
+fn into_wal(connection: &Connection, wait: Duration) -> Result<String> {
+    let begun = Instant::now();
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(Error::from) {
+            Err(Error::Busy { .. }) if begun.elapsed() < wait => std::thread::sleep(Duration::from_millis(5)),
+            Err(Error::Busy { .. }) => return Err(Error::Busy { waited: Some(wait) }),
+            mode => return mode,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Context, Poll, Service, http};
 use tonic::{Code, Status};
@@ -21,7 +22,7 @@ pub const STREAM_LONGEST: Duration = Duration::from_secs(300);
 pub const WATCH_LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// How long a client that reads slowly is waited for to tell it how a stream ended.
-pub const LAST_WORD: Duration = Duration::from_secs(10);
+const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// Methods that stay open.
 const WATCHES: [&str; 3] = [
@@ -46,6 +47,21 @@ impl Deadline {
     /// That of a request.
     pub fn of(extensions: &http::Extensions) -> Deadline {
         extensions.get().copied().unwrap_or_else(|| Deadline::after(STREAM_LONGEST))
+    }
+
+    /// Sends the answers of a stream until `work` is done or this has passed; a failure, or the passing, is the last word.
+    pub async fn hold<T>(
+        self,
+        work: impl Future<Output = Result<(), Status>>,
+        answers: &mpsc::Sender<Result<T, Status>>,
+    ) {
+        let last = match tokio::time::timeout_at(self.at.into(), work).await {
+            Ok(Ok(())) => return,
+            Ok(Err(status)) => status,
+            Err(_) => exceeded(self.allowed),
+        };
+        // A client that is gone, or reads no further, needs no last word.
+        let _ = tokio::time::timeout(LAST_WORD, answers.send(Err(last))).await;
     }
 
     fn after(allowed: Duration) -> Deadline {
@@ -124,7 +140,7 @@ where
 }
 
 /// The status of a request that took longer than allowed.
-pub fn exceeded(allowed: Duration) -> Status {
+fn exceeded(allowed: Duration) -> Status {
     refuse(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",

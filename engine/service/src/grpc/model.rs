@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::convert::model::{budgets, figure, history, model, released, study};
-use super::deadline::{Deadline, LAST_WORD, exceeded};
+use super::deadline::Deadline;
 use super::gate::{Gate, News};
 use super::parse::{Future, Reader, cut};
 use super::refusal::fitting;
@@ -192,14 +192,7 @@ impl ModelService for Models {
         let (answers, stream) = mpsc::channel(16);
         let gate = self.gate.clone();
         tokio::spawn(async move {
-            let work = follow(&gate, first, news, &answers);
-            let last = match tokio::time::timeout_at(deadline.at.into(), work).await {
-                Ok(Ok(())) => return,
-                Ok(Err(status)) => status,
-                Err(_) => exceeded(deadline.allowed),
-            };
-            // A client that is gone, or reads no further, needs no last word.
-            let _ = tokio::time::timeout(LAST_WORD, answers.send(Err(last))).await;
+            deadline.hold(follow(&gate, first, news, &answers), &answers).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::convert::run::{change_summary, cut_off, missed, run, schedule, state};
-use super::deadline::{Deadline, LAST_WORD, exceeded};
+use super::deadline::Deadline;
 use super::gate::{Gate, News};
 use super::parse::{Future, Reader, cut};
 use super::refusal::fitting;
@@ -107,14 +107,7 @@ impl RescoringService for Rescoring {
         let (answers, stream) = mpsc::channel(CHANGES);
         let gate = self.gate.clone();
         tokio::spawn(async move {
-            let work = follow(&gate, first, news, &answers);
-            let last = match tokio::time::timeout_at(deadline.at.into(), work).await {
-                Ok(Ok(())) => return,
-                Ok(Err(status)) => status,
-                Err(_) => exceeded(deadline.allowed),
-            };
-            // A client that is gone, or reads no further, needs no last word.
-            let _ = tokio::time::timeout(LAST_WORD, answers.send(Err(last))).await;
+            deadline.hold(follow(&gate, first, news, &answers), &answers).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }

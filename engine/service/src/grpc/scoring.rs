@@ -18,7 +18,7 @@ use tonic_types::StatusExt as _;
 
 use super::convert::evaluation::evaluation;
 use super::convert::{item_error, timestamp};
-use super::deadline::{Deadline, LAST_WORD, exceeded};
+use super::deadline::Deadline;
 use super::gate::Gate;
 use super::parse::{self, Future, Reader, StandardName};
 use super::refusal::{fitting, too_large, worded};
@@ -76,14 +76,7 @@ impl ScoringService for Scoring {
         let (answers, stream) = mpsc::channel(AHEAD);
         let gate = self.gate.clone();
         tokio::spawn(async move {
-            let work = batch(&gate, messages, &answers);
-            let last = match tokio::time::timeout_at(deadline.at.into(), work).await {
-                Ok(Ok(())) => return,
-                Ok(Err(status)) => status,
-                Err(_) => exceeded(deadline.allowed),
-            };
-            // A client that is gone, or reads no further, needs no last word.
-            let _ = tokio::time::timeout(LAST_WORD, answers.send(Err(last))).await;
+            deadline.hold(batch(&gate, messages, &answers), &answers).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }

@@ -16,7 +16,7 @@ use tonic::{Code, Request, Response, Status};
 use super::convert::run::{change_summary, from_run, run_reference, run_summary};
 use super::convert::tier::{decision, summary};
 use super::convert::{date, item_error, timestamp};
-use super::deadline::{Deadline, LAST_WORD, exceeded};
+use super::deadline::Deadline;
 use super::gate::{Gate, News};
 use super::parse::{self, Future, Reader};
 use super::refusal::fitting;
@@ -83,14 +83,7 @@ impl SupervisionService for Supervision {
         let (answers, stream) = mpsc::channel(AHEAD);
         let gate = self.gate.clone();
         tokio::spawn(async move {
-            let work = follow(&gate, watch, news, &answers);
-            let last = match tokio::time::timeout_at(deadline.at.into(), work).await {
-                Ok(Ok(())) => return,
-                Ok(Err(status)) => status,
-                Err(_) => exceeded(deadline.allowed),
-            };
-            // A client that is gone, or reads no further, needs no last word.
-            let _ = tokio::time::timeout(LAST_WORD, answers.send(Err(last))).await;
+            deadline.hold(follow(&gate, watch, news, &answers), &answers).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }

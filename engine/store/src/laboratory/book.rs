@@ -403,14 +403,7 @@ impl LaboratoryBook {
 
     pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut LaboratoryBook) -> Result<T>) -> Result<T> {
         recorder::begin(&self.shared, &self.connection)?;
-        let result = work(self).and_then(|value| {
-            self.connection.prepare_cached("COMMIT")?.execute([])?;
-            Ok(value)
-        });
-        // Some failures have ended the transaction already; then there is nothing left to undo.
-        if result.is_err() && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        result
+        let result = work(self);
+        recorder::end(&self.connection, result)
     }
 }

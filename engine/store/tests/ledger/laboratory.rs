@@ -86,6 +86,15 @@ fn laboratory(budget: u64) -> (Folder, Ledger, LaboratoryBook) {
     (folder, ledger, book)
 }
 
+/// A row in every table of the laboratory.
+pub(crate) fn one_of_everything(ledger: &Ledger) {
+    let mut book = ledger.laboratory_book().expect("a book");
+    book.register(&history("loans", 5)).expect("registered");
+    let made = done(Some(("loans", "2026.1")), true);
+    let study = studied(&mut book, &training("loans", "2026.1", "wang"), "a", &made);
+    book.release(study, &Wanted::All, "wang").expect("released");
+}
+
 #[track_caller]
 fn refused<T: std::fmt::Debug>(found: Result<T, Error>) -> LaboratoryError {
     match found {
