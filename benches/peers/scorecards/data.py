@@ -4,7 +4,7 @@ Usage: data.py FOLDER [--synthetic ROWS]
 
 Public sets are looked for below HENGXIN_DATA; German Credit is in the project. One that is not there is named and left out.
 `side` is 200001 for rows that learn and 200002 for rows held out: 70/30, stratified, seed 42, as scikit-learn's
-train_test_split draws them. `bad` is the target, 1 for a default.
+train_test_split draws them. It looks like a month because our plans can split by one. `bad` is the target, 1 for a default.
 """
 
 import argparse
@@ -18,6 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.model_selection import train_test_split
+
+from sides import HELD_OUT, LEARN
 
 PROJECT = Path(__file__).resolve().parents[3]
 SEED = 20240601
@@ -42,6 +44,12 @@ def polish(folder):
     return pd.read_csv(io.StringIO(body.strip()), header=None, names=names, na_values="?")
 
 
+def imputed(table):
+    """Every missing number is the median of the rows that learn: what is done where a tool does not know of missing values."""
+    learn = table["side"] == LEARN
+    return table.fillna(table[learn].median(numeric_only=True))
+
+
 def synthetic(rows):
     """Fifty numbers of five shapes that share a factor, ten categories of 4 to 340 values, a default rate near 1.5 %.
 
@@ -49,7 +57,7 @@ def synthetic(rows):
     seven is missing in 8 % of the rows.
     """
     random = np.random.default_rng(SEED)
-    columns, risk = {}, np.full(rows, -4.6)
+    columns, risk = {}, np.full(rows, -3.4)
     factor = random.standard_normal(rows)
     for place in range(50):
         share = 0.45 if place % 3 == 0 else 0.15
@@ -79,34 +87,45 @@ def synthetic(rows):
     return pd.DataFrame(columns)
 
 
-def write(folder, name, table):
+def split(table):
+    """The table with its sides."""
     bad = table["bad"].to_numpy()
     _, held = train_test_split(np.arange(len(table)), test_size=0.30, random_state=42, stratify=bad)
-    side = np.full(len(table), 200001, dtype="int32")
-    side[held] = 200002
-    table["side"] = side
+    side = np.full(len(table), LEARN, dtype="int32")
+    side[held] = HELD_OUT
+    return table.assign(side=side)
+
+
+def write(folder, name, table):
+    bad = table["bad"].to_numpy()
     whole = pa.Table.from_pandas(table, preserve_index=False)
     pq.write_table(whole, folder / f"{name}.parquet", compression="zstd", row_group_size=131_072)
-    print(f"{name}: {len(table)} rows, {table.shape[1] - 2} features, {bad.mean():.4f} default")
+    missing = table.isna().to_numpy().mean()
+    print(f"{name}: {len(table)} rows, {table.shape[1] - 2} features, {bad.mean():.4f} default, {missing:.4f} of the cells missing")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--synthetic", type=int, metavar="ROWS", help="also a synthetic table of so many rows")
+    parser.add_argument("--synthetic", type=int, metavar="ROWS", help="a synthetic table of so many rows, and no other")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    write(asked.folder, "german", german())
+    if asked.synthetic:
+        write(asked.folder, "synthetic", split(synthetic(asked.synthetic)))
+        return
+    write(asked.folder, "german", split(german()))
     data = os.environ.get("HENGXIN_DATA")
     for name, make in [("polish", polish), ("card", card_defaults)]:
         try:
-            table = make(Path(data or "nowhere"))
+            table = split(make(Path(data or "nowhere")))
         except FileNotFoundError as absent:
-            print(f"{name}: absent, {absent.filename} is not there; HENGXIN_DATA is {data or 'not set'}", file=sys.stderr)
+            missed = f"{absent.filename} is not there; HENGXIN_DATA is {data or 'not set'}"
+            print(f"{name}: absent, {missed}", file=sys.stderr)
+            (asked.folder / f"{name}.parquet").unlink(missing_ok=True)
             continue
         write(asked.folder, name, table)
-    if asked.synthetic:
-        write(asked.folder, "synthetic", synthetic(asked.synthetic))
+        if name == "polish":
+            write(asked.folder, "polish-imputed", imputed(table))
 
 
 if __name__ == "__main__":
