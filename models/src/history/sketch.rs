@@ -115,12 +115,27 @@ impl Sketch {
         }
     }
 
+    /// Drops the fewest bits with which the cells fit.
     fn coarsen(&mut self) {
-        while self.cells.len() > self.cells_max {
-            self.dropped += 1;
-            let cells = std::mem::take(&mut self.cells);
-            self.cells = self.joined(&cells, &[]);
+        if self.cells.len() <= self.cells_max {
+            return;
         }
+        // Neighbours become one when the highest bit in which they differ is dropped.
+        let mut merge_at = [0usize; 65];
+        for pair in self.cells.windows(2) {
+            let differ = pair[0].low ^ pair[1].low;
+            merge_at[(u64::BITS - differ.leading_zeros()) as usize] += 1;
+        }
+        let mut left = self.cells.len();
+        for (bits, merged) in (0u32..).zip(merge_at) {
+            left -= merged;
+            if left <= self.cells_max {
+                self.dropped = bits;
+                break;
+            }
+        }
+        let cells = std::mem::take(&mut self.cells);
+        self.cells = self.joined(&cells, &[]);
     }
 
     /// Numbers at which fine bins begin, ascending: at most `bins - 1`, so that the bins hold about equally many

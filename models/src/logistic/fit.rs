@@ -194,8 +194,12 @@ impl<'s, 'a> Search<'s, 'a> {
         Point { loss: pass.loss + penalty, gradient: gradient.collect(), pass, theta }
     }
 
-    /// The log-odds of the sample, all else as near 0 as its bounds let it.
     fn start(&self) -> Point {
+        self.at(self.start_at(), true)
+    }
+
+    /// The log-odds of the sample, all else as near 0 as its bounds let it.
+    fn start_at(&self) -> Vec<f64> {
         let sample = self.scaled.sample;
         let bads =
             (0..sample.design.rows()).filter(|row| sample.default[*row]).map(|row| sample.weight_of(row));
@@ -205,7 +209,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut theta: Vec<f64> =
             self.low.iter().zip(&self.high).map(|(l, h)| 0.0f64.max(*l).min(*h)).collect();
         theta[0] = libm::log(bads / (self.scaled.weight - bads)).max(self.low[0]).min(self.high[0]);
-        self.at(theta, true)
+        theta
     }
 
     fn find_dependent(&mut self, start: &Point) {
@@ -232,7 +236,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut theta = vec![0.0; self.scaled.width()];
         let mut best = f64::INFINITY;
         // Offsets move the constant away from the log-odds; a few Newton steps in one unknown find it.
-        theta[0] = if self.settings.intercept == Intercept::None { 0.0 } else { self.start_constant() };
+        theta[0] = if self.settings.intercept == Intercept::None { 0.0 } else { self.start_at()[0] };
         for _ in 0..50 {
             let needs = self.scaled.sample.offset.is_some() && self.settings.intercept == Intercept::Fitted;
             let pass = self.scaled.pass(&theta, needs);
@@ -245,10 +249,6 @@ impl<'s, 'a> Search<'s, 'a> {
             }
         }
         best
-    }
-
-    fn start_constant(&self) -> f64 {
-        self.start().theta[0]
     }
 
     /// Whether nothing keeps coefficients from growing.

@@ -7,6 +7,9 @@
 use super::sample::Sample;
 use crate::exact::{BLOCK, Grid};
 
+/// Rows of a block that are worked on together: few enough to stay in the nearest cache.
+const PART: usize = 32;
+
 /// A sample with its columns scaled by powers of two, so that no number in it exceeds 1.
 pub(crate) struct Scaled<'s, 'a> {
     pub(crate) sample: &'s Sample<'a>,
@@ -121,28 +124,32 @@ impl<'s, 'a> Scaled<'s, 'a> {
 
     fn block(&self, block: usize, theta: &[f64], grids: Grids, work: &mut Work, totals: &mut Totals) {
         let width = theta.len();
-        let from = block * BLOCK;
-        let n = BLOCK.min(self.sample.design.rows() - from);
-        self.sample.design.fill(from, n, &self.scale, &mut work.rows);
+        let first = block * BLOCK;
+        let last = (first + BLOCK).min(self.sample.design.rows());
         work.clear();
         let mut loss = 0.0;
-        for (i, x) in work.rows.chunks_exact(width).take(n).enumerate() {
-            let row = from + i;
-            let weight = self.sample.weight_of(row);
-            let default = self.sample.default[row];
-            let eta = self.sample.offset.as_ref().map_or(0.0, |offset| offset[row]) + dot(x, theta);
-            let (p, log1pexp) = logistic(eta);
-            if weight > 0.0 {
-                let bound = if default { &mut totals.lowest_bad } else { &mut totals.highest_good };
-                *bound = if default { bound.min(eta) } else { bound.max(eta) };
-            }
-            loss += grids.loss.round(weight * (log1pexp - if default { eta } else { 0.0 }));
-            let residual = weight * (p - f64::from(u8::from(default)));
-            for (sum, x) in work.gradient.iter_mut().zip(x) {
-                *sum += grids.gradient.round(residual * x);
+        for from in (first..last).step_by(PART) {
+            let n = PART.min(last - from);
+            self.sample.design.fill(from, n, &self.scale, &mut work.rows);
+            for (i, (x, second)) in work.rows.chunks_exact(width).zip(&mut work.second).take(n).enumerate() {
+                let row = from + i;
+                let weight = self.sample.weight_of(row);
+                let default = self.sample.default[row];
+                let eta = self.sample.offset.as_ref().map_or(0.0, |offset| offset[row]) + dot(x, theta);
+                let (p, log1pexp) = logistic(eta);
+                if weight > 0.0 {
+                    let bound = if default { &mut totals.lowest_bad } else { &mut totals.highest_good };
+                    *bound = if default { bound.min(eta) } else { bound.max(eta) };
+                }
+                loss += grids.loss.round(weight * (log1pexp - if default { eta } else { 0.0 }));
+                let residual = weight * (p - f64::from(u8::from(default)));
+                for (sum, x) in work.gradient.iter_mut().zip(x) {
+                    *sum += grids.gradient.round(residual * x);
+                }
+                *second = weight * p * (1.0 - p);
             }
             if !work.hessian.is_empty() {
-                outer(weight * p * (1.0 - p), x, grids.hessian, &mut work.hessian);
+                outers(&work.second[..n], &work.rows, width, grids.hessian, &mut work.hessian);
             }
         }
         totals.loss += grids.loss.units(loss);
@@ -158,6 +165,8 @@ impl<'s, 'a> Scaled<'s, 'a> {
 /// Room for one block.
 struct Work {
     rows: Vec<f64>,
+    /// Of each row, what its outer product weighs.
+    second: [f64; PART],
     gradient: Vec<f64>,
     hessian: Vec<f64>,
 }
@@ -165,7 +174,12 @@ struct Work {
 impl Work {
     fn new(width: usize, second: bool) -> Work {
         let triangle = if second { width * (width + 1) / 2 } else { 0 };
-        Work { rows: vec![0.0; BLOCK * width], gradient: vec![0.0; width], hessian: vec![0.0; triangle] }
+        Work {
+            rows: vec![0.0; PART * width],
+            second: [0.0; PART],
+            gradient: vec![0.0; width],
+            hessian: vec![0.0; triangle],
+        }
     }
 
     fn clear(&mut self) {
@@ -183,6 +197,31 @@ impl Totals {
             lowest_bad: f64::INFINITY,
             highest_good: f64::NEG_INFINITY,
         }
+    }
+}
+
+/// Adds `w x xᵀ` of some rows to a lower triangle, four rows at a time: each number is rounded to the grid, where sums are
+/// exact, so their order is free.
+fn outers(weights: &[f64], rows: &[f64], width: usize, grid: Grid, triangle: &mut [f64]) {
+    let (fours, rest) = weights.as_chunks::<4>();
+    let (rows_of_four, rows_of_rest) = rows.split_at(4 * fours.len() * width);
+    for (w, rows) in fours.iter().zip(rows_of_four.chunks_exact(4 * width)) {
+        let (a, others) = rows.split_at(width);
+        let (b, others) = others.split_at(width);
+        let (c, d) = others.split_at(width);
+        let mut triangle = &mut *triangle;
+        for j in 0..width {
+            let (line, after) = triangle.split_at_mut(j + 1);
+            let (wa, wb, wc, wd) = (w[0] * a[j], w[1] * b[j], w[2] * c[j], w[3] * d[j]);
+            let columns = a[..=j].iter().zip(&b[..=j]).zip(c[..=j].iter().zip(&d[..=j]));
+            for (sum, ((a, b), (c, d))) in line.iter_mut().zip(columns) {
+                *sum += (grid.round(wa * a) + grid.round(wb * b)) + (grid.round(wc * c) + grid.round(wd * d));
+            }
+            triangle = after;
+        }
+    }
+    for (w, x) in rest.iter().zip(rows_of_rest.chunks_exact(width)) {
+        outer(*w, x, grid, triangle);
     }
 }
 
@@ -245,13 +284,57 @@ fn square(triangle: &[i128], width: usize, grid: Grid) -> Vec<f64> {
 ///
 /// Without groups every row is one.
 pub(crate) fn scores(scaled: &Scaled<'_, '_>, theta: &[f64]) -> (Vec<f64>, usize) {
+    match &scaled.sample.group {
+        Some(groups) => scores_of_groups(scaled, theta, groups),
+        None => (scores_of_rows(scaled, theta), scaled.sample.design.rows()),
+    }
+}
+
+/// What a row's gradient is its columns times: weight times the miss.
+fn residual(sample: &Sample<'_>, row: usize, x: &[f64], theta: &[f64]) -> f64 {
+    let eta = sample.offset.as_ref().map_or(0.0, |offset| offset[row]) + dot(x, theta);
+    sample.weight_of(row) * (logistic(eta).0 - f64::from(u8::from(sample.default[row])))
+}
+
+fn scores_of_rows(scaled: &Scaled<'_, '_>, theta: &[f64]) -> Vec<f64> {
+    let width = scaled.width();
+    let rows = scaled.sample.design.rows();
+    let row_grid = Grid::for_bound(scaled.weight_max);
+    let grid = Grid::for_bound(scaled.weight_max * scaled.weight_max);
+    let cells = width * (width + 1) / 2;
+    let share = |thread: usize| {
+        let (mut triangle, mut totals) = (vec![0.0; cells], vec![0i128; cells]);
+        let mut block = vec![0.0; PART * width];
+        for first in (thread * BLOCK..rows).step_by(scaled.threads * BLOCK) {
+            let last = (first + BLOCK).min(rows);
+            for from in (first..last).step_by(PART) {
+                let n = PART.min(last - from);
+                scaled.sample.design.fill(from, n, &scaled.scale, &mut block);
+                for (i, x) in block.chunks_exact_mut(width).take(n).enumerate() {
+                    let residual = residual(scaled.sample, from + i, x, theta);
+                    x.iter_mut().for_each(|x| *x = row_grid.round(residual * *x));
+                }
+                outers(&[1.0; PART][..n], &block, width, grid, &mut triangle);
+            }
+            flush(&mut triangle, &mut totals, grid);
+        }
+        totals
+    };
+    let mut totals = vec![0i128; cells];
+    std::thread::scope(|scope| {
+        let share = &share;
+        let workers: Vec<_> = (0..scaled.threads).map(|thread| scope.spawn(move || share(thread))).collect();
+        for worker in workers {
+            add(&mut totals, &worker.join().expect("a pass does not panic"));
+        }
+    });
+    square(&totals, width, grid)
+}
+
+fn scores_of_groups(scaled: &Scaled<'_, '_>, theta: &[f64], groups: &[u64]) -> (Vec<f64>, usize) {
     let width = scaled.width();
     let sample = scaled.sample;
-    let rows = sample.design.rows();
-    let mut groups: Vec<(u64, u32)> = match &sample.group {
-        Some(groups) => groups.iter().copied().zip(0..).collect(),
-        None => (0..rows as u64).zip(0..).collect(),
-    };
+    let mut groups: Vec<(u64, u32)> = groups.iter().copied().zip(0..).collect();
     groups.sort_unstable();
     let members = |run: &[(u64, u32)]| run.len();
     let largest = groups.chunk_by(|a, b| a.0 == b.0).map(members).max().unwrap_or(1);
@@ -268,9 +351,7 @@ pub(crate) fn scores(scaled: &Scaled<'_, '_>, theta: &[f64]) -> (Vec<f64>, usize
         for (_, row) in run {
             let row = *row as usize;
             sample.design.fill(row, 1, &scaled.scale, &mut x);
-            let eta = sample.offset.as_ref().map_or(0.0, |offset| offset[row]) + dot(&x, theta);
-            let residual =
-                sample.weight_of(row) * (logistic(eta).0 - f64::from(u8::from(sample.default[row])));
+            let residual = residual(sample, row, &x, theta);
             for (sum, x) in units.iter_mut().zip(&x) {
                 *sum += row_grid.units(row_grid.round(residual * x));
             }

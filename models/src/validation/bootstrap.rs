@@ -2,6 +2,9 @@
 
 use crate::exact::SplitMix64;
 
+/// With so many rows or more to a cell, cells are drawn instead of rows.
+const ROWS_A_CELL: usize = 8;
+
 /// 95 % intervals.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
@@ -25,20 +28,83 @@ pub fn spread(rows: &[(f64, bool, f64)], resamples: u32, seed: u64) -> Spread {
     for class in &mut classes {
         class.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     }
+    let cells = classes.each_ref().map(|class| cells(class));
     let mut random = SplitMix64(seed);
     let (mut ks, mut lift) = (Vec::new(), Vec::new());
     for _ in 0..resamples {
         let mut drawn = vec![[0.0; 2]; risks.len()];
-        for (at, class) in classes.iter().enumerate() {
-            for _ in 0..class.len() {
-                let row = usize::try_from(random.below(class.len() as u64)).unwrap_or(0);
-                drawn[class[row].0][at] += class[row].1;
+        for (at, (class, cells)) in classes.iter().zip(&cells).enumerate() {
+            let rows = class.len() as u64;
+            if cells.len() * ROWS_A_CELL <= class.len() {
+                // How often each cell is drawn: the draws that are left fall on the rows that are left, all alike.
+                let (mut draws, mut left) = (rows, rows);
+                for &(risk, weight, of) in cells {
+                    let times = binomial(&mut random, draws, of, left);
+                    drawn[risk][at] += times as f64 * weight;
+                    (draws, left) = (draws - times, left - of);
+                }
+            } else {
+                for _ in 0..rows {
+                    let row = usize::try_from(random.below(rows)).unwrap_or(0);
+                    drawn[class[row].0][at] += class[row].1;
+                }
             }
         }
         ks.push(distance(&drawn));
         lift.push(lift_tenth(&drawn));
     }
     Spread { ks: middle(ks), lift_tenth: middle(lift) }
+}
+
+/// Rows of one risk and one weight together: rank of the risk, weight, rows. `class` is sorted.
+fn cells(class: &[(usize, f64)]) -> Vec<(usize, f64, u64)> {
+    let one = |run: &[(usize, f64)]| (run[0].0, run[0].1, run.len() as u64);
+    class.chunk_by(|a, b| a.0 == b.0 && a.1.to_bits() == b.1.to_bits()).map(one).collect()
+}
+
+/// How many of `draws` fall on `of` among `all` rows: one number of the binomial distribution.
+///
+/// A uniform number is used up by the probabilities of the outcomes from the likeliest outwards, some `√draws` of them,
+/// each made from its neighbour's.
+fn binomial(random: &mut SplitMix64, draws: u64, of: u64, all: u64) -> u64 {
+    if draws == 0 || of == 0 {
+        return 0;
+    }
+    if of >= all {
+        return draws;
+    }
+    let (n, share) = (draws as f64, of as f64 / all as f64);
+    let odds = share / (1.0 - share);
+    let likeliest = ((n + 1.0) * share).floor().min(n);
+    let ways = libm::lgamma(n + 1.0) - libm::lgamma(likeliest + 1.0) - libm::lgamma(n - likeliest + 1.0);
+    let top = libm::exp(ways + likeliest * libm::log(share) + (n - likeliest) * libm::log1p(-share));
+    let mut rest = random.unit() - top;
+    let (mut below, mut under) = (likeliest, top);
+    let (mut above, mut over) = (likeliest, top);
+    let mut found = likeliest;
+    while rest >= 0.0 && (under > 0.0 || over > 0.0) {
+        if over > 0.0 {
+            over *= (n - above) / (above + 1.0) * odds;
+            above += 1.0;
+            rest -= over;
+            found = above;
+        }
+        if rest >= 0.0 && under > 0.0 {
+            under *= below / ((n - below + 1.0) * odds);
+            below -= 1.0;
+            rest -= under;
+            found = below;
+        }
+    }
+    // What rounding leaves of the uniform number when no outcome is left goes to the likeliest.
+    let found = if rest < 0.0 { found } else { likeliest };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number from 0 to draws"
+    )]
+    let times = found as u64;
+    times
 }
 
 /// KS of weights (goods, bads) by ascending risk.
@@ -111,5 +177,58 @@ mod tests {
         turned.reverse();
         assert_eq!(spread(&turned, 400, 1), few);
         assert_ne!(spread(&turned, 400, 2), few);
+    }
+
+    #[test]
+    fn binomial_numbers_have_their_distribution() {
+        let seed = 11;
+        let mut random = SplitMix64(seed);
+        for (draws, of, all) in
+            [(1, 1, 3), (7, 2, 5), (40, 1, 40), (3000, 1, 2), (100_000, 999, 1000), (700_000, 3, 7000)]
+        {
+            let (n, share) = (draws as f64, of as f64 / all as f64);
+            let (mean, variance) = (n * share, n * share * (1.0 - share));
+            let times = 4000;
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for _ in 0..times {
+                let found = binomial(&mut random, draws, of, all);
+                assert!(found <= draws);
+                let miss = found as f64 - mean;
+                (sum, squares) = (sum + miss, squares + miss * miss);
+            }
+            let count = f64::from(times);
+            // Five standard errors of the mean; a standard error of the variance is about 2 % of it.
+            assert!((sum / count).abs() < 5.0 * (variance / count).sqrt(), "{draws} {of}/{all}, seed {seed}");
+            assert!((squares / count / variance - 1.0).abs() < 0.2, "{draws} {of}/{all}, seed {seed}");
+        }
+        // Of three draws at one in two: 1, 3, 3 and 1 in eight.
+        let mut seen = [0; 4];
+        for _ in 0..80_000 {
+            seen[usize::try_from(binomial(&mut random, 3, 1, 2)).expect("small")] += 1;
+        }
+        for (seen, expected) in seen.iter().zip([10_000.0, 30_000.0, 30_000.0, 10_000.0]) {
+            assert!((f64::from(*seen) - expected).abs() < 5.0 * f64::sqrt(expected), "{seen}, seed {seed}");
+        }
+        let sure =
+            [(9, 4, 4), (0, 1, 4), (9, 0, 4)].map(|(draws, of, all)| binomial(&mut random, draws, of, all));
+        assert_eq!(sure, [9, 0, 0]);
+    }
+
+    #[test]
+    fn drawing_cells_gives_the_intervals_of_drawing_rows() {
+        // The same rows, once with ties and once with risks just far enough apart that every row is a cell.
+        let rows = |apart: f64| -> Vec<(f64, bool, f64)> {
+            let mut random = SplitMix64(5);
+            (0..6000u32)
+                .map(|i| {
+                    let risk = random.below(20) as f64 + f64::from(u8::from(i % 4 == 0)) * 4.0;
+                    (risk + f64::from(i) * apart, i % 4 == 0, 1.0)
+                })
+                .collect()
+        };
+        let (tied, single) = (spread(&rows(0.0), 1000, 1), spread(&rows(1e-9), 1000, 1));
+        let near = |a: (f64, f64), b: (f64, f64), by: f64| (a.0 - b.0).abs() < by && (a.1 - b.1).abs() < by;
+        assert!(near(tied.lift_tenth, single.lift_tenth, 0.1), "{tied:?} {single:?}");
+        assert!(near(tied.ks, single.ks, 0.01), "{tied:?} {single:?}");
     }
 }
