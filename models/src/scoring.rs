@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::history::{Batch, Codes, HistoryError, Label, Layout, Source, Value, refuse_infinities};
+use crate::history::{Batch, Coder, Codes, HistoryError, Label, Layout, Source, refuse_infinities};
 use crate::scaling::Card;
 
 /// What was met on the way that no learning row had.
@@ -71,26 +71,25 @@ pub fn encode(
 
 /// A column in the codes of a layout, and how many rows have a value that is new.
 fn coded(source: &Source, layout: &Layout) -> Result<(Codes, u64), HistoryError> {
-    let new = layout.special.len() + 1;
+    let coder = Coder::new(layout);
     let special: Vec<f64> = layout.special.iter().filter_map(Label::number).collect();
     let mut codes = Codes::with_capacity(layout.len(), source.rows());
     let mut unseen = 0;
-    let mut add = |value: Value<'_>| {
-        let code = layout.code(value);
-        unseen += u64::from(code == new);
-        codes.push(u16::try_from(code).unwrap_or(u16::MAX));
+    let mut add = |code: u16| {
+        unseen += u64::from(code == coder.unseen());
+        codes.push(code);
     };
     source.visit(&layout.column, |file, first, batch| {
         match batch {
             Batch::Numbers(numbers) => {
                 refuse_infinities(file, first, &layout.column, numbers, &special)?;
                 for number in numbers {
-                    add(Value::Number(*number));
+                    add(coder.number(*number));
                 }
             }
             Batch::Texts(texts) => {
                 for text in texts {
-                    add(text.map_or(Value::Missing, Value::Text));
+                    add(coder.name(*text));
                 }
             }
         }

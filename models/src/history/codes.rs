@@ -92,7 +92,7 @@ impl Layout {
     /// The code of a value, for the scoring of single rows.
     pub fn code(&self, value: Value<'_>) -> usize {
         let unseen = self.special.len() + 1;
-        if let Some(special) = self.special.iter().position(|label| same(label, value)) {
+        if let Some(special) = self.special.iter().position(|label| self.is_special(label, value)) {
             return special + 1;
         }
         match (&self.fine, value) {
@@ -110,33 +110,79 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// Whether a value is a special one. Where names count, a special value is a name too, however it is written in the plan.
+    fn is_special(&self, label: &Label, value: Value<'_>) -> bool {
+        match (&self.fine, value) {
+            (_, Value::Missing) => false,
+            (Fine::Numeric { .. }, Value::Number(number)) => label.number() == Some(number),
+            (Fine::Numeric { .. }, Value::Text(text)) => matches!(label, Label::Text(label) if label == text),
+            (Fine::Categorical { .. }, Value::Number(number)) => label.to_string() == number.to_string(),
+            (Fine::Categorical { .. }, Value::Text(text)) => label.to_string() == text,
+        }
+    }
+}
+
 fn find(labels: &[String], text: &str, unseen: usize) -> usize {
     labels.binary_search_by(|label| label.as_str().cmp(text)).map_or(unseen, |at| unseen + 1 + at)
 }
 
-fn same(label: &Label, value: Value<'_>) -> bool {
-    match value {
-        Value::Missing => false,
-        Value::Number(number) => label.number() == Some(number),
-        Value::Text(text) => matches!(label, Label::Text(label) if label == text),
-    }
+/// The codes of many values of a layout: in training and in service the same way from a value to its code.
+pub(crate) struct Coder<'a> {
+    layout: &'a Layout,
+    edges: &'a [f64],
+    /// Special values of a numeric feature.
+    special: Vec<f64>,
+    /// Categories and special ones among them; in a numeric feature special texts.
+    names: HashMap<String, u16>,
+    from: u16,
+    unseen: u16,
 }
 
-/// The code of a category by hashing, for many rows.
-pub(super) struct Lookup<'a>(HashMap<&'a str, u16>);
-
-impl<'a> Lookup<'a> {
-    pub(super) fn new(layout: &'a Layout) -> Lookup<'a> {
-        let mut codes = HashMap::new();
-        if let Fine::Categorical { labels } = &layout.fine {
-            let from = layout.fine_from();
-            codes.extend(labels.iter().enumerate().map(|(i, label)| (label.as_str(), narrow(from + i))));
+impl<'a> Coder<'a> {
+    pub(crate) fn new(layout: &'a Layout) -> Coder<'a> {
+        let (from, unseen) = (layout.fine_from(), narrow(layout.special.len() + 1));
+        let mut names = HashMap::new();
+        let mut edges: &[f64] = &[];
+        match &layout.fine {
+            Fine::Numeric { edges: at } => edges = at,
+            Fine::Categorical { labels } => {
+                names.extend(labels.iter().enumerate().map(|(i, label)| (label.clone(), narrow(from + i))));
+            }
         }
-        Lookup(codes)
+        // From the last, so that of two alike the first counts, and in any case before the category of its name.
+        for (at, label) in layout.special.iter().enumerate().rev() {
+            if matches!(layout.fine, Fine::Categorical { .. }) || matches!(label, Label::Text(_)) {
+                names.insert(label.to_string(), narrow(at + 1));
+            }
+        }
+        let special = layout.special.iter().filter_map(Label::number).collect();
+        Coder { layout, edges, special, names, from: narrow(from), unseen }
     }
 
-    pub(super) fn code(&self, text: &str) -> Option<u16> {
-        self.0.get(text).copied()
+    /// The code of a number.
+    #[inline]
+    pub(crate) fn number(&self, number: f64) -> u16 {
+        if number.is_nan() {
+            0
+        } else if matches!(self.layout.fine, Fine::Categorical { .. }) {
+            self.name(Some(&number.to_string()))
+        } else if !self.special.is_empty() && self.special.contains(&number) {
+            narrow(self.layout.code(Value::Number(number)))
+        } else {
+            self.from + narrow(self.edges.partition_point(|edge| *edge <= number))
+        }
+    }
+
+    /// The code of a text; `None` is a missing value.
+    #[inline]
+    pub(crate) fn name(&self, name: Option<&str>) -> u16 {
+        name.map_or(0, |name| self.names.get(name).copied().unwrap_or(self.unseen))
+    }
+
+    /// The code of a value that no learning row had.
+    pub(crate) fn unseen(&self) -> u16 {
+        self.unseen
     }
 }
 
@@ -237,5 +283,30 @@ mod tests {
         check(&names, Value::Text("west"), Place::Unseen);
         check(&names, Value::Missing, Place::Missing);
         assert_eq!((numeric.len(), names.len()), (7, 4));
+        let odd = Layout {
+            column: "c".into(),
+            special: vec![Label::Number(-999.0), Label::Truth(true), Label::Text("east".into())],
+            fine: Fine::Categorical { labels: vec!["1".into(), "east".into(), "west".into()] },
+        };
+        // However a special value is written in the plan, in a column of names it is a name.
+        check(&odd, Value::Text("-999"), Place::Special(0));
+        check(&odd, Value::Number(-999.0), Place::Special(0));
+        check(&odd, Value::Text("true"), Place::Special(1));
+        check(&odd, Value::Number(1.0), Place::Fine(0));
+        check(&odd, Value::Text("east"), Place::Special(2));
+        let numbers = [-999.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 0.9, 1.0, 2.4, 2.5, 3.0];
+        let texts = ["-999", "true", "1", "east", "west", "n/a", ""];
+        for layout in [&numeric, &names, &odd] {
+            let coder = Coder::new(layout);
+            for number in numbers {
+                let one = usize::from(coder.number(number));
+                assert_eq!(one, layout.code(Value::Number(number)), "{}: {number}", layout.column);
+            }
+            for text in texts {
+                let one = usize::from(coder.name(Some(text)));
+                assert_eq!(one, layout.code(Value::Text(text)), "{}: {text}", layout.column);
+            }
+            assert_eq!(usize::from(coder.name(None)), layout.code(Value::Missing));
+        }
     }
 }

@@ -13,6 +13,7 @@ mod source;
 mod split;
 mod table;
 
+pub(crate) use codes::Coder;
 pub use codes::{Codes, Fine, Layout, Place, Value};
 pub use description::{Description, Feature, Kind, Label, Target};
 pub use error::{Finding, HistoryError};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::codes::{Codes, Fine, Layout, Lookup, narrow};
+use super::codes::{Coder, Codes, Fine, Layout};
 use super::description::{Description, Feature, Kind};
 use super::error::{Finding, HistoryError};
 use super::rows::Rows;
@@ -190,15 +190,15 @@ impl History {
         let layout =
             Layout { column: column.into(), special: feature.special.clone(), fine: Fine::Numeric { edges } };
         let mut codes = Codes::with_capacity(layout.len(), self.rows.len());
-        let coder = NumberCoder::new(&layout, &special);
+        let coder = Coder::new(&layout);
         if keeps {
             for number in &kept {
-                codes.push(coder.code(*number));
+                codes.push(coder.number(*number));
             }
         } else {
             self.source.visit(column, |_, _, batch| {
                 for number in numbers(&batch) {
-                    codes.push(coder.code(*number));
+                    codes.push(coder.number(*number));
                 }
                 Ok(())
             })?;
@@ -247,21 +247,12 @@ impl History {
         let layout =
             Layout { column: column.into(), special: special_labels, fine: Fine::Categorical { labels } };
         let mut codes = Codes::with_capacity(layout.len(), self.rows.len());
-        let lookup = Lookup::new(&layout);
-        let unseen = narrow(special.len() + 1);
+        let coder = Coder::new(&layout);
         self.source.visit(column, |_, _, batch| {
-            each_name(&batch, |name| {
-                codes.push(match name {
-                    None => 0,
-                    Some(name) => match special.iter().position(|s| s == name) {
-                        Some(at) => narrow(at + 1),
-                        None => lookup.code(name).unwrap_or(unseen),
-                    },
-                });
-            });
+            each_name(&batch, |name| codes.push(coder.name(name)));
             Ok(())
         })?;
-        drop(lookup);
+        drop(coder);
         Ok((Column { layout, codes }, findings))
     }
 }
@@ -308,35 +299,6 @@ pub(crate) fn refuse_infinities(
             found: numbers.get(at).map(ToString::to_string).unwrap_or_default(),
             expected: "a finite number, or an infinity declared special",
         }),
-    }
-}
-
-/// Codes of numbers, for many rows.
-struct NumberCoder<'a> {
-    edges: &'a [f64],
-    special: &'a [f64],
-    layout: &'a Layout,
-    from: usize,
-}
-
-impl<'a> NumberCoder<'a> {
-    fn new(layout: &'a Layout, special: &'a [f64]) -> NumberCoder<'a> {
-        let edges: &[f64] = match &layout.fine {
-            Fine::Numeric { edges } => edges,
-            Fine::Categorical { .. } => &[],
-        };
-        NumberCoder { edges, special, layout, from: layout.fine_from() }
-    }
-
-    #[inline]
-    fn code(&self, number: f64) -> u16 {
-        if number.is_nan() {
-            0
-        } else if !self.special.is_empty() && self.special.contains(&number) {
-            narrow(self.layout.code(super::Value::Number(number)))
-        } else {
-            narrow(self.from + self.edges.partition_point(|edge| *edge <= number))
-        }
     }
 }
 

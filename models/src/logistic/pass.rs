@@ -312,7 +312,9 @@ fn scores_of_rows(scaled: &Scaled<'_, '_>, theta: &[f64]) -> Vec<f64> {
                 scaled.sample.design.fill(from, n, &scaled.scale, &mut block);
                 for (i, x) in block.chunks_exact_mut(width).take(n).enumerate() {
                     let residual = residual(scaled.sample, from + i, x, theta);
-                    x.iter_mut().for_each(|x| *x = row_grid.round(residual * *x));
+                    for x in x.iter_mut() {
+                        *x = row_grid.round(residual * *x);
+                    }
                 }
                 outers(&[1.0; PART][..n], &block, width, grid, &mut triangle);
             }
