@@ -70,6 +70,33 @@ pub enum Error {
         /// What was found.
         detail: String,
     },
+    /// History no longer says what was logged: somebody changed the file.
+    #[error("{}: {detail}; the ledger was changed past this program: keep it as evidence and restore a backup", which(*.entry))]
+    Altered {
+        /// The first entry of the log that is wrong; `None` when what is wrong lies in no entry.
+        entry: Option<u64>,
+        /// What was found.
+        detail: String,
+    },
+    /// The ledger holds less than this machine has seen in it.
+    #[error(
+        "the log went backwards: found {found} entries, expected at least the {seen} of the signed head in `{head}`; a ledger \
+         restored on purpose from an earlier backup is opened after that file is moved away"
+    )]
+    Backwards {
+        /// Entries seen before.
+        seen: u64,
+        /// Entries now.
+        found: u64,
+        /// Where the head that was seen is kept.
+        head: PathBuf,
+    },
+    /// An entry the log does not have.
+    #[error("the log has no {found}")]
+    NoEntry {
+        /// What was asked for.
+        found: String,
+    },
     /// The disk, or the size set for the ledger, is used up.
     #[error("no space left for the ledger; nothing of this write was kept")]
     Full,
@@ -244,6 +271,7 @@ impl Error {
             | Error::RequestReused { .. }
             | Error::RequestForm { .. }
             | Error::UnknownQuarantine { .. }
+            | Error::NoEntry { .. }
             | Error::UnknownSubject { .. }
             | Error::RunInProgress { .. }
             | Error::UnknownRun { .. }
@@ -257,6 +285,8 @@ impl Error {
             | Error::Newer { .. }
             | Error::Older { .. }
             | Error::Corrupt { .. }
+            | Error::Altered { .. }
+            | Error::Backwards { .. }
             | Error::KeyMissing { .. }
             | Error::KeyWrong { .. }
             | Error::Vocabulary { .. }
@@ -280,6 +310,10 @@ impl Error {
     pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Error {
         Error::Io { path: path.to_owned(), source: Arc::new(source) }
     }
+}
+
+fn which(entry: Option<u64>) -> String {
+    entry.map_or_else(|| "the log".to_owned(), |entry| format!("log entry {entry}"))
 }
 
 fn how_long(waited: Option<Duration>) -> String {

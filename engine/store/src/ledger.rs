@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Classes;
 use hengxin_core::vocabulary::Vocabulary;
+use hengxin_log::{SigningKey, TreeHead};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::clock::{Clock, SystemClock};
@@ -15,12 +16,15 @@ use crate::deliveries::DeliveryBook;
 use crate::dictionary::SharedDictionary;
 use crate::error::{Error, Result};
 use crate::laboratory::LaboratoryBook;
+use crate::log;
 use crate::protect::{self, Protector};
 use crate::recorder::Recorder;
 use crate::run::RunBook;
 use crate::schema::{self, Access};
 use crate::snapshot::Snapshot;
 
+/// How often the newest head is kept beside the ledger.
+const REMEMBERED_EVERY: Duration = Duration::from_secs(1);
 /// Idle reading connections kept for the next snapshot.
 const IDLE: usize = 16;
 
@@ -65,6 +69,10 @@ pub(crate) struct Shared {
     /// Writers that wait for their turn: a long load lets them in between its parts.
     pub(crate) waiting: AtomicUsize,
     protector: Protector,
+    /// Signs tree heads; `None` when nothing is written.
+    pub(crate) signer: Option<SigningKey>,
+    /// When [`Shared::remember`] last wrote.
+    remembered: Mutex<Option<Instant>>,
     access: Access,
     idle: Mutex<Vec<Connection>>,
 }
@@ -98,7 +106,9 @@ impl Ledger {
         schema::recognise(&connection, path)?;
         schema::migrate(&connection, path, options.busy_wait)?;
         let protector = ensure_key(&connection, path)?;
-        Ledger::finish(path, vocabulary, options, protector, Access::Write, connection)
+        let signer = ensure_log(&connection, path, &options)?;
+        log::ensure_not_backwards(&connection, path, signer.public())?;
+        Ledger::finish(path, vocabulary, options, protector, Some(signer), connection)
     }
 
     /// Makes a new ledger and its key file.
@@ -139,7 +149,7 @@ impl Ledger {
             return Err(Error::Older { path: path.to_owned(), found, known: schema::known_version() });
         }
         let protector = check_key(&connection, path)?.ok_or_else(|| Error::corrupt("no id of the key"))?;
-        Ledger::finish(path, vocabulary, options, protector, Access::Read, connection)
+        Ledger::finish(path, vocabulary, options, protector, None, connection)
     }
 
     fn finish(
@@ -147,7 +157,7 @@ impl Ledger {
         vocabulary: Arc<Vocabulary>,
         options: Options,
         protector: Protector,
-        access: Access,
+        signer: Option<SigningKey>,
         connection: Connection,
     ) -> Result<Ledger> {
         let shared = Shared {
@@ -158,7 +168,9 @@ impl Ledger {
             deliveries: DeliveryBook::default(),
             waiting: AtomicUsize::new(0),
             protector,
-            access,
+            access: if signer.is_some() { Access::Write } else { Access::Read },
+            signer,
+            remembered: Mutex::new(None),
             idle: Mutex::new(Vec::new()),
         };
         // A ledger that holds codes nobody declares is refused now, not in the middle of an answer.
@@ -247,6 +259,17 @@ impl Shared {
         }
     }
 
+    /// Keeps a new head beside the ledger, at most once a second.
+    pub(crate) fn remember(&self, head: &TreeHead) {
+        let mut last = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = &self.signer
+            && last.is_none_or(|at| at.elapsed() >= REMEMBERED_EVERY)
+        {
+            log::remember(&self.path, key, head);
+            *last = Some(Instant::now());
+        }
+    }
+
     /// Keeps a reading connection for the next snapshot.
     pub(crate) fn give_back(&self, connection: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -256,7 +279,8 @@ impl Shared {
     }
 }
 
-fn existing(path: &Path) -> Result<()> {
+/// Refuses a path where no file lies.
+pub(crate) fn existing(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(()),
         Ok(_) => Err(schema::foreign(path, "a folder".to_owned())),
@@ -302,6 +326,24 @@ fn ensure_key(connection: &Connection, path: &Path) -> Result<Protector> {
         connection.execute_batch("COMMIT")?;
         Ok(protector)
     })();
+    if made.is_err() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    made
+}
+
+/// The key of the log. A ledger without a log gets one: everything on record becomes its first entries.
+fn ensure_log(connection: &Connection, path: &Path, options: &Options) -> Result<SigningKey> {
+    if let Some(key) = log::check_key(connection, path)? {
+        return Ok(key);
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let made = log::ensure_key(connection, path).and_then(|key| {
+        log::begin(connection)?;
+        log::seal(connection, &key, options.clock.now())?;
+        connection.execute_batch("COMMIT")?;
+        Ok(key)
+    });
     if made.is_err() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }

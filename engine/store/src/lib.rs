@@ -16,6 +16,7 @@
 //! Source of the rules: `docs/standard-format.md` §3.
 
 mod append;
+mod audit;
 mod clock;
 mod deliveries;
 mod dictionary;
@@ -26,6 +27,7 @@ mod history;
 mod identity;
 mod laboratory;
 mod ledger;
+mod log;
 mod name;
 mod protect;
 mod quarantine;
@@ -42,6 +44,7 @@ mod verify;
 mod words;
 mod writer;
 
+pub use audit::{AuditRecord, Call, Decision};
 pub use clock::{Clock, SystemClock};
 pub use encode::{Key as RecordKey, key as record_key};
 pub use error::{Error, Fault, Result};
@@ -54,6 +57,7 @@ pub use laboratory::{
     StudyKind, StudyRecord, StudyState, Wanted,
 };
 pub use ledger::{Ledger, Options};
+pub use log::{CheckedLog, Log, LogEntry};
 pub use protect::Protector;
 pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};
 pub use recorder::Recorder;
@@ -67,5 +71,5 @@ pub use run::{
 pub use snapshot::{OwnedFile, Snapshot};
 pub use subjects::SubjectEntry;
 pub use submission::{Batch, FileStamp, Origin, Rejected, Report, Submission, SubmittedRow};
-pub use verify::Verified;
+pub use verify::{Archive, Verified};
 pub use writer::{Answer, Command, Job, Outcome, RequestKey, Writer};

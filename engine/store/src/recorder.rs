@@ -8,8 +8,10 @@ use hengxin_core::fact::Delivery;
 use rusqlite::Connection;
 
 use crate::append::{self, ClassBook};
+use crate::audit::{self, Call};
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
+use crate::log;
 use crate::quarantine;
 use crate::results::{self, Recorded, Results};
 use crate::schema::{self, Access};
@@ -70,6 +72,16 @@ impl Recorder {
         })
     }
 
+    /// Puts a call in the audit trail.
+    ///
+    /// # Errors
+    /// As [`Recorder::append`].
+    pub fn audit(&mut self, call: &Call) -> Result<()> {
+        self.transact(|recorder| {
+            audit::record(&recorder.connection, recorder.shared.options.clock.now(), call)
+        })
+    }
+
     pub(crate) fn append_within(&mut self, batch: &Batch) -> Result<Report> {
         let moment = self.next_moment()?;
         append::append(&self.connection, &mut self.book, moment, &self.shared.vocabulary, batch)
@@ -120,8 +132,7 @@ impl Recorder {
     }
 
     pub(crate) fn commit(&mut self) -> Result<()> {
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
+        commit(&self.shared, &self.connection)
     }
 
     /// Ends the transaction without effect. Classes numbered in it are forgotten with it.
@@ -157,12 +168,22 @@ impl Recorder {
     }
 }
 
+/// Seals what was written since [`begin`] and commits it.
+fn commit(shared: &Shared, connection: &Connection) -> Result<()> {
+    let head = match &shared.signer {
+        Some(key) => log::seal(connection, key, shared.options.clock.now())?,
+        None => None,
+    };
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    if let Some(head) = head {
+        shared.remember(&head);
+    }
+    Ok(())
+}
+
 /// Commits what was done since [`begin`], or undoes it.
-pub(crate) fn end<T>(connection: &Connection, result: Result<T>) -> Result<T> {
-    let result = result.and_then(|value| {
-        connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(value)
-    });
+pub(crate) fn end<T>(shared: &Shared, connection: &Connection, result: Result<T>) -> Result<T> {
+    let result = result.and_then(|value| commit(shared, connection).map(|()| value));
     // Some failures have ended the transaction already; then there is nothing left to undo.
     if result.is_err() && !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");

@@ -3,8 +3,8 @@
 //! Everything a later reader could doubt lies in an append-only table: triggers refuse UPDATE and DELETE, and on our
 //! connections `INSERT OR REPLACE` too, which removes rows unasked unless `recursive_triggers` is on. (A trigger upon
 //! insertion would refuse that on every connection, but every row inserted would take twice as long.) What is
-//! overwritten is a projection that can be made again from its history (`current_tiers`, `schedules`, `run_states`, `study_states`), the
-//! rows of a loaded run, which lie in its results too, or a lock.
+//! overwritten is a projection that can be made again from its history (`current_tiers`, `schedules`, `run_states`,
+//! `study_states`, `log_marks`), the rows of a loaded run, which lie in its results too, or a lock.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,11 +17,15 @@ use crate::error::{Error, Result};
 pub(crate) const APPLICATION_ID: i64 = 0x4858_4C47;
 
 /// Steps from an empty file to the newest schema. A published step is never edited; a change is a further step.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// Tables that only grow.
-const HISTORY: [&str; 26] = [
+const HISTORY: [&str; 31] = [
     "settings",
     "batches",
     "ingests",
@@ -48,6 +52,11 @@ const HISTORY: [&str; 26] = [
     "study_events",
     "figures",
     "releases",
+    "audit",
+    "row_digests",
+    "log_entries",
+    "log_nodes",
+    "log_heads",
 ];
 
 /// The newest schema version this program knows.

@@ -1,89 +1,155 @@
-//! Whether the file still says what was recorded: structure, references between tables, and every fact's digest.
+//! Whether the file still says what was recorded: structure, references between tables, every fact's digest, and the log.
+
+use std::path::Path;
+use std::time::Duration;
 
 use hengxin_core::date::Date;
 use hengxin_core::draft::RelatedTo;
+use hengxin_log::VerifyingKey;
+use rusqlite::Connection;
 
 use crate::encode::{self, Content, Key, RegistrationSide, RelationSide, Side};
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
+use crate::ledger::existing;
+use crate::log::{self, CheckedLog, Log};
+use crate::schema::{self, Access};
 use crate::snapshot::Snapshot;
 
 /// What a check of the whole file found to be in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// How many facts were compared with their digests.
     pub facts: u64,
+    /// What was found of the log.
+    pub log: CheckedLog,
+}
+
+/// A ledger file opened to be checked, not to be used: neither its keys nor its vocabulary are needed. For auditors.
+#[derive(Debug)]
+pub struct Archive {
+    connection: Connection,
+}
+
+impl Archive {
+    /// Opens the file for reading.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Foreign`], [`Error::Newer`], and [`Error::Older`] when the file has no log yet.
+    pub fn open(path: &Path) -> Result<Archive> {
+        existing(path)?;
+        let connection = schema::connect(path, Access::Read, Duration::from_secs(30))?;
+        let found = schema::recognise(&connection, path)?;
+        if found < schema::known_version() {
+            return Err(Error::Older { path: path.to_owned(), found, known: schema::known_version() });
+        }
+        // One view for everything that follows, whatever is written meanwhile.
+        connection.execute_batch("BEGIN")?;
+        Ok(Archive { connection })
+    }
+
+    /// The log.
+    pub fn log(&self) -> Log<'_> {
+        Log::new(&self.connection)
+    }
+
+    /// As [`Snapshot::verify`], against a public key from elsewhere: whoever forges the whole file, key and all, is
+    /// found out too.
+    ///
+    /// # Errors
+    /// As [`Snapshot::verify`].
+    pub fn verify(&self, key: &VerifyingKey) -> Result<Verified> {
+        verify(&self.connection, key)
+    }
 }
 
 impl Snapshot {
     /// Reads the whole file. Finds pages that do not hold together, rows that refer to rows that are not there, gaps
-    /// in the numbering, and facts that no longer match the digest recorded with them. Takes seconds per million
-    /// facts.
-    ///
-    /// This finds damage. It does not find a careful forgery: digests lie in the file they speak of.
+    /// in the numbering, facts that no longer match the digest recorded with them, and history that is not what the
+    /// signed heads of the log speak of. Takes seconds per million facts.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the first thing found; engine failures.
+    /// [`Error::Corrupt`] or [`Error::Altered`] naming the first thing found; engine failures.
     pub fn verify(&self) -> Result<Verified> {
-        let found: String = self.connection().query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if found != "ok" {
-            return Err(Error::corrupt(found));
-        }
-        let mut statement = self.connection().prepare("PRAGMA foreign_key_check")?;
-        let mut rows = statement.query([])?;
-        if let Some(row) = rows.next()? {
-            let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-            return Err(Error::corrupt(format!(
-                "a row of `{table}` refers to a row of `{parent}` that is not there"
-            )));
-        }
-        let mut last = 0;
-        let mut statement = self.connection().prepare(
-            "SELECT facts.seq, subjects.code, key, classes.code, classes.attributes, occurred_on, ends_on,
-                    publicity_until, number, target, reference, content, body,
-                    registrations.seq IS NOT NULL, established_on, region, industry, capital,
-                    relations.kind, related_subject, person
-             FROM facts
-             JOIN subjects ON subjects.id = facts.subject
-             JOIN classes ON classes.id = facts.class
-             LEFT JOIN registrations ON registrations.seq = facts.seq
-             LEFT JOIN relations ON relations.seq = facts.seq
-             ORDER BY facts.seq",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let seq: i64 = row.get(0)?;
-            if seq != last + 1 {
-                return Err(Error::corrupt(format!("fact {seq} follows fact {last}")));
-            }
-            last = seq;
-            let side = side(row)?;
-            let (subject, key, code): (String, Key, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            let (attributes, body): (String, String) = (row.get(4)?, row.get(12)?);
-            let (target, reference): (Option<Key>, Option<String>) = (row.get(9)?, row.get(10)?);
-            let day = |column: usize| -> Result<Date> {
-                Ok(row.get::<_, Option<i32>>(column)?.map_or(Date::FOREVER, Date::from_days))
-            };
-            let content = encode::content(&Content {
-                subject: &subject,
-                key: &key,
-                code: &code,
-                attributes: &attributes,
-                occurred_on: day(5)?,
-                ends_on: day(6)?,
-                publicity_until: day(7)?,
-                number: row.get(8)?,
-                target: target.as_ref(),
-                reference: reference.as_deref(),
-                body: &body,
-                side: &side,
-            });
-            if content != row.get::<_, [u8; 32]>(11)? {
-                return Err(Error::corrupt(format!("fact {seq} does not match its digest")));
-            }
-        }
-        Ok(Verified { facts: u64::try_from(last).unwrap_or(0) })
+        verify(self.connection(), &self.log().key()?)
     }
+}
+
+fn verify(connection: &Connection, key: &VerifyingKey) -> Result<Verified> {
+    structure(connection)?;
+    let facts = facts(connection)?;
+    Ok(Verified { facts, log: log::check(connection, key)? })
+}
+
+/// Pages hold together, and rows refer to rows that are there.
+fn structure(connection: &Connection) -> Result<()> {
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(Error::corrupt(found));
+    }
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    if let Some(row) = rows.next()? {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        return Err(Error::corrupt(format!(
+            "a row of `{table}` refers to a row of `{parent}` that is not there"
+        )));
+    }
+    Ok(())
+}
+
+/// Every fact is what its digest was taken over, and none is missing. How many there are.
+fn facts(connection: &Connection) -> Result<u64> {
+    let mut last = 0;
+    let mut statement = connection.prepare(
+        "SELECT facts.seq, subjects.code, key, classes.code, classes.attributes, occurred_on, ends_on,
+                publicity_until, number, target, reference, content, body,
+                registrations.seq IS NOT NULL, established_on, region, industry, capital,
+                relations.kind, related_subject, person,
+                relations.seq IS NOT NULL AND (relations.subject <> facts.subject OR registrations.seq IS NOT NULL)
+         FROM facts
+         JOIN subjects ON subjects.id = facts.subject
+         JOIN classes ON classes.id = facts.class
+         LEFT JOIN registrations ON registrations.seq = facts.seq
+         LEFT JOIN relations ON relations.seq = facts.seq
+         ORDER BY facts.seq",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        if seq != last + 1 {
+            return Err(Error::corrupt(format!("fact {seq} follows fact {last}")));
+        }
+        last = seq;
+        if row.get(21)? {
+            return Err(Error::corrupt(format!("fact {seq} has the relation of another fact or subject")));
+        }
+        let side = side(row)?;
+        let (subject, key, code): (String, Key, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let (attributes, body): (String, String) = (row.get(4)?, row.get(12)?);
+        let (target, reference): (Option<Key>, Option<String>) = (row.get(9)?, row.get(10)?);
+        let day = |column: usize| -> Result<Date> {
+            Ok(row.get::<_, Option<i32>>(column)?.map_or(Date::FOREVER, Date::from_days))
+        };
+        let content = encode::content(&Content {
+            subject: &subject,
+            key: &key,
+            code: &code,
+            attributes: &attributes,
+            occurred_on: day(5)?,
+            ends_on: day(6)?,
+            publicity_until: day(7)?,
+            number: row.get(8)?,
+            target: target.as_ref(),
+            reference: reference.as_deref(),
+            body: &body,
+            side: &side,
+        });
+        if content != row.get::<_, [u8; 32]>(11)? {
+            return Err(Error::corrupt(format!("fact {seq} does not match its digest")));
+        }
+    }
+    Ok(u64::try_from(last).unwrap_or(0))
 }
 
 fn side(row: &rusqlite::Row<'_>) -> Result<Side> {

@@ -1,4 +1,4 @@
-//! Enums whose variants are words in the file: written once, read both ways.
+//! Enums whose variants are words in the file, written once and read both ways; and numbers that are never negative.
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $text:literal,)* }) => {
@@ -24,3 +24,9 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+/// A number of the file that is never negative, such as an id or a count.
+pub(crate) fn number(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let found: i64 = row.get(column)?;
+    u64::try_from(found).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, found))
+}

@@ -17,6 +17,7 @@ use hengxin_core::date::Moment;
 use hengxin_core::fact::Delivery;
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::audit::{self, Call};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::recorder::Recorder;
@@ -40,6 +41,8 @@ pub enum Command {
     Deliver(String, Vec<Delivery>),
     /// Evaluations and tiers.
     Record(Results),
+    /// A call, in the audit trail.
+    Audit(Call),
 }
 
 /// What a write came to.
@@ -51,6 +54,8 @@ pub enum Outcome {
     Delivered(Moment),
     /// Of [`Command::Record`].
     Recorded(Recorded),
+    /// Of [`Command::Audit`].
+    Audited,
 }
 
 /// The identity of a request that may be sent more than once.
@@ -226,6 +231,10 @@ fn handle(recorder: &mut Recorder, job: Job) -> Result<Answer> {
             Outcome::Delivered(recorder.deliver_within(&actor, &deliveries)?)
         }
         Command::Record(results) => Outcome::Recorded(recorder.record_within(&results)?),
+        Command::Audit(call) => {
+            audit::record(&recorder.connection, recorder.shared.options.clock.now(), &call)?;
+            Outcome::Audited
+        }
     };
     let bytes = respond(&outcome);
     if let Some(request) = request {

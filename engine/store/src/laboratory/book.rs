@@ -11,8 +11,10 @@ use super::record::{self, HistoryFile, HistoryRecord, StudyKind, StudyRecord, St
 use super::release::{FigureRecord, signed};
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
+use crate::log::Bulk;
 use crate::recorder;
 use crate::run::Lock;
+use crate::words::number;
 use crate::writer::RequestKey;
 
 /// A study that was begun so often without an end is not begun again: it may be what ends its process.
@@ -220,7 +222,7 @@ impl LaboratoryBook {
                                              stage = '', detail = ''
                      WHERE study = (SELECT min(study) FROM study_states WHERE state = 'queued') RETURNING study",
                 )?
-                .query_map((holder, book.now().0), |row| record::number(row, 0))?
+                .query_map((holder, book.now().0), |row| number(row, 0))?
                 .next()
                 .transpose()?;
             let Some(id) = begun else { return Ok(None) };
@@ -303,6 +305,7 @@ impl LaboratoryBook {
                 ))?;
             }
             drop(insert);
+            Bulk::Figures.record(&book.connection, signed(study.id))?;
             let mut subject = study.model.clone();
             if let Some(new) = &done.model {
                 let name = format!("{}/editions/{}", new.model, new.edition);
@@ -404,6 +407,6 @@ impl LaboratoryBook {
     pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut LaboratoryBook) -> Result<T>) -> Result<T> {
         recorder::begin(&self.shared, &self.connection)?;
         let result = work(self);
-        recorder::end(&self.connection, result)
+        recorder::end(&self.shared, &self.connection, result)
     }
 }

@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::book::LaboratoryBook;
 use super::error::LaboratoryError;
-use super::record::number;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
+use crate::words::number;
 use crate::words::words;
 
 /// How many people must approve a model.

@@ -7,6 +7,7 @@ use super::model;
 use crate::error::{Error, Result};
 use crate::run::Lock;
 use crate::snapshot::Snapshot;
+use crate::words::number;
 use crate::words::words;
 
 words! {
@@ -256,9 +257,4 @@ fn study(connection: &Connection, row: &Row<'_>) -> Result<StudyRecord> {
         detail: row.get(13)?,
         passed: row.get(14)?,
     })
-}
-
-/// A number that is never negative.
-pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
 }

@@ -7,9 +7,10 @@ use rusqlite::Connection;
 
 use super::book::LaboratoryBook;
 use super::error::LaboratoryError;
-use super::record::{StudyState, find_history, number};
+use super::record::{StudyState, find_history};
 use crate::error::Result;
 use crate::snapshot::Snapshot;
+use crate::words::number;
 
 /// How the names of figures end that tell what a bin earns.
 const POINTS: &str = ".points";

@@ -6,10 +6,11 @@ use hengxin_core::date::{Date, Moment};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::lock::Lock;
-use super::record::{self, RunRecord, RunState, number};
+use super::record::{self, RunRecord, RunState};
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
 use crate::recorder;
+use crate::words::number;
 use crate::writer::RequestKey;
 
 /// How often a run is begun before it counts as one that kills its process.
@@ -375,7 +376,7 @@ impl RunBook {
     pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut RunBook) -> Result<T>) -> Result<T> {
         recorder::begin(&self.shared, &self.connection)?;
         let result = work(self);
-        recorder::end(&self.connection, result)
+        recorder::end(&self.shared, &self.connection, result)
     }
 }
 

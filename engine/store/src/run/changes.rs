@@ -13,11 +13,11 @@ use hengxin_core::uscc::Uscc;
 use rusqlite::OptionalExtension as _;
 
 use super::book::signed;
-use super::record::number;
 use super::tiers::{industry, region};
 use crate::error::Result;
 use crate::identity::stored_code;
 use crate::snapshot::Snapshot;
+use crate::words::number;
 
 /// A load that took effect.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,9 +11,10 @@ use hengxin_core::region::RegionCode;
 use rusqlite::OptionalExtension as _;
 
 use super::book::{Claim, RunBook, signed};
-use super::record::number;
 use super::tiers::RunTier;
 use crate::error::{Error, Result};
+use crate::log::Bulk;
+use crate::words::number;
 
 /// Rows of one transaction: some tens of milliseconds.
 const PART: i64 = 20_000;
@@ -318,6 +319,8 @@ impl RunBook {
                  ON CONFLICT (field) DO UPDATE SET publication = excluded.publication",
             )?
             .execute((&run.field, id))?;
+        Bulk::Load.record(&self.connection, load.id)?;
+        Bulk::Changes.record(&self.connection, load.id)?;
         Ok(changes)
     }
 

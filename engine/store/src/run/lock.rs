@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 
-use super::record::number;
+use crate::words::number;
 
 /// A lock as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
+use crate::words::number;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,9 +202,4 @@ fn read(row: &Row<'_>) -> Result<RunRecord> {
         manifest: row.get(19)?,
         counts: row.get(20)?,
     })
-}
-
-/// A number that is never negative.
-pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
 }

@@ -6,11 +6,11 @@ use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::record::number;
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
 use crate::results::TierFilter;
 use crate::snapshot::Snapshot;
+use crate::words::number;
 
 /// What a run says about one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]

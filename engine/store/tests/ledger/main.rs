@@ -6,6 +6,7 @@ mod damage;
 mod explaining;
 mod kill;
 mod laboratory;
+mod log;
 mod oracle;
 mod reading;
 mod relations;

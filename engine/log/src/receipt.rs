@@ -1,0 +1,181 @@
+//! Receipts: what was decided about whom, from what, signed, and where it stands in the log.
+//!
+//! A receipt is given to the enterprise it is about, or laid before a court. It can be checked with the public key
+//! alone: the signature belongs to the statement, the statement is what the entry of the log says, and the entry is in
+//! the tree of the signed head. With a ledger at hand the statement can be computed again too; that is not done here.
+
+use serde::{Deserialize, Serialize};
+
+use crate::head::TreeHead;
+use crate::note::{NoteError, SigningKey, VerifyingKey};
+use crate::proof::{Proof, ProofError};
+
+/// What a receipt states. Dates are `YYYY-MM-DD`, moments RFC 3339, digests SHA-256 in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// What kind of result: `evaluation` or `tier`.
+    pub kind: String,
+    /// Its id in the ledger.
+    pub id: u64,
+    /// Whom it is about.
+    pub subject: String,
+    /// The standard, or the policy, by id.
+    pub standard: String,
+    /// Its edition.
+    pub edition: String,
+    /// Its digest.
+    pub standard_digest: String,
+    /// The field of supervision, of a tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Digest of the facts it was computed from, of an evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts_digest: Option<String>,
+    /// The day it speaks of.
+    pub as_of: String,
+    /// The moment whose knowledge it rests on.
+    pub known_at: String,
+    /// When it was recorded.
+    pub recorded_at: String,
+    /// The result in short: grade and score, or the tier.
+    pub result: String,
+    /// The version of the program that wrote the receipt.
+    pub engine_version: String,
+}
+
+/// A receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// What it states.
+    pub statement: Statement,
+    /// The entry of the log.
+    pub entry: String,
+    /// Its position, from 0.
+    pub position: u64,
+    /// The hashes from the entry to the root.
+    pub hashes: Proof,
+    /// The signed tree head.
+    pub head: String,
+    /// The signature over all of the above.
+    pub signature: String,
+}
+
+/// Why a receipt is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// Its own signature.
+    #[error("receipt: {0}")]
+    Signature(#[from] NoteError),
+    /// Its place in the log.
+    #[error("receipt: {0}")]
+    Proof(#[from] ProofError),
+}
+
+impl Receipt {
+    /// Signs a receipt.
+    pub fn sign(
+        key: &SigningKey,
+        statement: Statement,
+        entry: String,
+        position: u64,
+        hashes: Proof,
+        head: String,
+    ) -> Receipt {
+        let mut receipt = Receipt { statement, entry, position, hashes, head, signature: String::new() };
+        receipt.signature = key.signature_line(&receipt.text()).trim_end().to_owned();
+        receipt
+    }
+
+    /// The text that is signed: the receipt without its signature, as JSON on one line. Field order is that of the
+    /// types here, so the text does not depend on how the receipt was laid out on its way.
+    fn text(&self) -> String {
+        let unsigned = Receipt { signature: String::new(), ..self.clone() };
+        // Text and numbers always can be written.
+        let json = serde_json::to_string(&unsigned).unwrap_or_else(|_| unreachable!("plain data"));
+        format!("hengxin receipt\n{json}\n")
+    }
+
+    /// Checks the signature and the place in the log; gives the signed head.
+    ///
+    /// # Errors
+    /// [`ReceiptError`]: the first thing that is wrong.
+    pub fn verify(&self, key: &VerifyingKey) -> Result<TreeHead, ReceiptError> {
+        key.open(&format!("{}\n{}\n", self.text(), self.signature))?;
+        let head = TreeHead::open(&self.head, key).map_err(ProofError::from)?;
+        self.hashes.included(self.entry.as_bytes(), self.position, &head)?;
+        Ok(head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{inclusion, tests as trees};
+
+    fn receipt(key: &SigningKey) -> Receipt {
+        let entries = vec![b"zero".to_vec(), b"one".to_vec(), b"two".to_vec()];
+        let (kept, roots) = trees::grow(&entries);
+        let Ok(hashes) = inclusion(&kept, 3, 1);
+        let head = TreeHead { origin: "log".to_owned(), number: 1, size: 3, root: roots[3], at: 5 };
+        let statement = Statement {
+            kind: "tier".to_owned(),
+            id: 7,
+            subject: "91350211M000100Y43".to_owned(),
+            standard: "food".to_owned(),
+            edition: "2025-01".to_owned(),
+            standard_digest: "00".repeat(32),
+            field: Some("food".to_owned()),
+            facts_digest: None,
+            as_of: "2026-01-01".to_owned(),
+            known_at: "2026-01-01T00:00:00Z".to_owned(),
+            recorded_at: "2026-01-01T00:00:01Z".to_owned(),
+            result: "tier 2".to_owned(),
+            engine_version: "0.1.0".to_owned(),
+        };
+        Receipt::sign(key, statement, "one".to_owned(), 1, Proof::from(hashes.as_slice()), head.sign(key))
+    }
+
+    #[test]
+    fn a_receipt_is_believed_with_the_public_key_alone() {
+        let key = SigningKey::generate("log").unwrap();
+        let json = serde_json::to_string_pretty(&receipt(&key)).unwrap();
+        let read: Receipt = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.verify(key.public()).unwrap().size, 3);
+    }
+
+    #[test]
+    fn nothing_in_a_receipt_can_be_changed() {
+        let key = SigningKey::generate("log").unwrap();
+        let good = receipt(&key);
+        let changed = |change: fn(&mut Receipt)| {
+            let mut receipt = good.clone();
+            change(&mut receipt);
+            receipt.verify(key.public())
+        };
+        for change in [
+            (|r| "tier 1".clone_into(&mut r.statement.result)) as fn(&mut Receipt),
+            |r| "two".clone_into(&mut r.entry),
+            |r| r.position = 2,
+            |r| r.head = r.head.replacen('3', "4", 1),
+            |r| r.statement.field = None,
+        ] {
+            let error = changed(change).unwrap_err();
+            assert!(matches!(error, ReceiptError::Signature(NoteError::Signature(_))), "{error}");
+        }
+        let other = SigningKey::generate("log").unwrap();
+        assert!(good.verify(other.public()).is_err());
+    }
+
+    #[test]
+    fn an_entry_that_is_not_in_the_tree_is_refused_even_when_signed() {
+        let key = SigningKey::generate("log").unwrap();
+        let Receipt { statement, position, hashes, head, .. } = receipt(&key);
+        let forged = Receipt::sign(&key, statement, "won".to_owned(), position, hashes, head);
+        assert!(matches!(
+            forged.verify(key.public()),
+            Err(ReceiptError::Proof(ProofError::NotIncluded { .. }))
+        ));
+    }
+}
