@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use hengxin_core::date::{Date, Moment};
 use hengxin_standard::Catalogue;
-use hengxin_store::{Error, Fault, Ledger, Options};
+use hengxin_store::{Archive, Error, Fault, Ledger, Options};
 
 use crate::failure::Failure;
 
@@ -58,6 +58,16 @@ impl Place {
     /// Where what studies write lies, models with it.
     pub fn laboratory(&self) -> PathBuf {
         std::path::absolute(self.data.join("laboratory")).unwrap_or_else(|_| self.data.join("laboratory"))
+    }
+
+    /// The ledger, which must exist, opened for writing.
+    pub fn write(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
+        Ledger::open_with(&self.path(), Arc::clone(&catalogue.vocabulary), Options::default()).map_err(store)
+    }
+
+    /// The ledger file as an auditor opens it: without keys or vocabulary.
+    pub fn archive(&self) -> Result<Archive, Failure> {
+        Archive::open(&self.path()).map_err(store)
     }
 
     fn path(&self) -> PathBuf {

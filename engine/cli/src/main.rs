@@ -16,6 +16,7 @@ mod failure;
 mod ingest;
 mod intake;
 mod laboratory;
+mod log;
 mod modeller;
 mod monitor;
 mod output;
@@ -25,6 +26,7 @@ mod progress;
 mod quarantine;
 mod question;
 mod reasons;
+mod receipt;
 mod rescore;
 mod runs;
 mod schedules;
@@ -35,6 +37,7 @@ mod standards;
 mod tier;
 mod train;
 mod validate;
+mod verify;
 mod workbook;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -122,6 +125,12 @@ enum Command {
     Export(export_model::Arguments),
     /// Score the rows of Parquet files by a trained model.
     ScoreHistory(score_history::Arguments),
+    /// The log over all history: its key, signed heads, entries and proofs.
+    Log(log::Arguments),
+    /// Issue the signed receipt of an evaluation or a tier.
+    Receipt(receipt::Arguments),
+    /// Check a ledger, a proof or a receipt, offline, with the public key alone.
+    Verify(verify::Arguments),
     /// Print a completion script for a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -156,6 +165,9 @@ fn main() -> std::process::ExitCode {
         Command::Laboratory(arguments) => laboratory::run(&arguments),
         Command::Contest(arguments) => monitor::contest(&arguments),
         Command::ScoreHistory(arguments) => score_history::run(&arguments),
+        Command::Log(arguments) => log::run(&arguments),
+        Command::Receipt(arguments) => receipt::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

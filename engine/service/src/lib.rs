@@ -25,7 +25,7 @@ pub mod use_case;
 
 pub use conductor::RunSetup;
 pub use engine::{Engine, EngineOptions};
-pub use grpc::{Load, client, record_tiers};
+pub use grpc::{Load, client, record_tiers, tier_receipt};
 pub use laboratory::{CheckedPlan, LaboratorySetup, Modeller, StudyOrder};
 pub use problem::{Answer, Problem};
 pub use runner::{Progress, RunFailure, RunOrder, RunOutcome, RunRows, RunSource, Runner};

@@ -193,6 +193,11 @@ impl Ledger {
         &self.shared.protector
     }
 
+    /// The key that signs tree heads and receipts; `None` for a ledger opened for reading.
+    pub fn signing_key(&self) -> Option<&SigningKey> {
+        self.shared.signer.as_ref()
+    }
+
     /// All classes met so far. A file read later may name further ones: it carries its own.
     pub fn classes(&self) -> Arc<Classes> {
         Arc::clone(&self.shared.dictionary.now().classes)

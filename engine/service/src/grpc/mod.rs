@@ -5,6 +5,7 @@ mod convert;
 mod deadline;
 mod gate;
 mod ledger;
+mod log;
 mod model;
 mod observe;
 mod parse;
@@ -18,8 +19,11 @@ mod whole;
 
 use std::sync::Arc;
 
-use hengxin_core::date::Date;
+use hengxin_core::date::{Date, Moment};
+use hengxin_core::uscc::Uscc;
+use hengxin_log::Receipt;
 use hengxin_proto::v1::ledger_service_server::LedgerServiceServer;
+use hengxin_proto::v1::log_service_server::LogServiceServer;
 use hengxin_proto::v1::model_service_server::ModelServiceServer;
 use hengxin_proto::v1::rescoring_service_server::RescoringServiceServer;
 use hengxin_proto::v1::scoring_service_server::ScoringServiceServer;
@@ -35,10 +39,10 @@ pub(crate) use deadline::DeadlineLayer;
 pub(crate) use observe::ObserveLayer;
 pub(crate) use refusal::RefusalLayer;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Wanted};
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::View;
-use crate::use_case::tier;
+use crate::use_case::{receipt, tier};
 use gate::Gate;
 pub use gate::Load;
 pub(crate) use gate::News;
@@ -48,8 +52,9 @@ pub(crate) use model::Trainer;
 pub(crate) const MESSAGE_MAX: usize = 4 << 20;
 
 /// Names of all services, for health.
-pub(crate) const SERVICES: [&str; 6] = [
+pub(crate) const SERVICES: [&str; 7] = [
     "hengxin.v1.LedgerService",
+    "hengxin.v1.LogService",
     "hengxin.v1.ModelService",
     "hengxin.v1.RescoringService",
     "hengxin.v1.ScoringService",
@@ -76,6 +81,7 @@ pub(crate) fn routes(
     Routes::new(limited!(ScoringServiceServer, scoring::Scoring::new(gate.clone())))
         .add_service(limited!(SupervisionServiceServer, supervision::Supervision::new(gate.clone())))
         .add_service(limited!(LedgerServiceServer, ledger::Ledger::new(gate.clone())))
+        .add_service(limited!(LogServiceServer, log::Log::new(gate.clone())))
         .add_service(limited!(RescoringServiceServer, rescoring::Rescoring::new(gate.clone(), wake)))
         .add_service(limited!(ModelServiceServer, model::Models::new(gate.clone(), trainer)))
         .add_service(limited!(StandardServiceServer, standard::Standard::new(gate)))
@@ -92,6 +98,26 @@ pub fn record_tiers(engine: &Engine, field: &str, as_of: Date, progress: impl Fn
         convert::tier::decision(vocabulary, decision, View::Basic).encode_to_vec()
     };
     tier::record_all(engine, field, as_of, encode, progress)
+}
+
+/// The signed receipt of a tier, whose decision is put on record first.
+///
+/// # Errors
+/// As [`crate::use_case::receipt::of_tier`].
+pub fn tier_receipt(
+    engine: &Engine,
+    subject: Uscc,
+    field: &str,
+    as_of: Date,
+    known_at: Option<Moment>,
+) -> Answer<Receipt> {
+    let vocabulary = engine.ledger().vocabulary();
+    let encode = |decision: &tier::Decision| {
+        convert::tier::decision(vocabulary, decision, View::Basic).encode_to_vec()
+    };
+    let edition = Wanted::InForce;
+    let question = tier::Question { subject, field, edition, as_of, known_at, view: View::Basic };
+    receipt::of_tier(engine, &question, encode)
 }
 
 /// The key of a unary write: id and digest of the whole request. There are no maps in our messages, so that equal

@@ -78,6 +78,8 @@ fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
         LedgerError::Stopped => (Code::Unavailable, "STOPPING"),
         LedgerError::Full => (Code::ResourceExhausted, "DISK_FULL"),
         LedgerError::Corrupt { .. } => (Code::DataLoss, "LEDGER_DAMAGED"),
+        LedgerError::Altered { .. } | LedgerError::Backwards { .. } => (Code::DataLoss, "LEDGER_ALTERED"),
+        LedgerError::NoEntry { .. } => (Code::NotFound, "LOG_ENTRY_NOT_FOUND"),
         LedgerError::ReadOnly => (Code::FailedPrecondition, "LEDGER_READ_ONLY"),
         LedgerError::Missing { .. }
         | LedgerError::Exists { .. }

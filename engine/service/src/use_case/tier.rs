@@ -279,7 +279,8 @@ pub fn record_all(
     }
 }
 
-fn record(decision: &Decision, body: Vec<u8>) -> TierRecord {
+/// What is put on record of a decision.
+pub fn record(decision: &Decision, body: Vec<u8>) -> TierRecord {
     let policy = &decision.policy.policy;
     TierRecord {
         subject: decision.subject,
