@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hengxin_service::{Config, Engine, EngineOptions, LaboratorySetup, RunSetup, Tls, bind};
+use hengxin_service::{Access, Config, Engine, EngineOptions, LaboratorySetup, RunSetup, Tls, bind};
 use tracing_subscriber::EnvFilter;
 
 use crate::data::Place;
@@ -20,8 +20,9 @@ use crate::question::problem;
 #[command(after_help = "\
 Examples:
   hengxin serve
-  hengxin serve --data /srv/hengxin --listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key
-  hengxin serve --tls-cert server.pem --tls-key server.key --client-ca clients.pem --log-json
+  hengxin serve --data /srv/hengxin --listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key \\
+    --client-ca clients.pem --access policies
+  hengxin serve --tls-cert server.pem --tls-key server.key --client-ca clients.pem --access policies --log-json
   grpcurl -plaintext 127.0.0.1:50051 list
 
 Ctrl-C or SIGTERM drains: health says NOT_SERVING, requests under way are finished, queued writes reach the disk.
@@ -38,6 +39,18 @@ pub struct Arguments {
     /// Let in only clients with a certificate of these authorities, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
+    /// Certificates these authorities have revoked (CRL), PEM.
+    #[arg(long, value_name = "FILE", requires = "client_ca")]
+    client_crl: Option<PathBuf>,
+    /// Let clients in without a certificate, too; they need a token.
+    #[arg(long, requires = "client_ca")]
+    client_optional: bool,
+    /// A folder of access rules: who may ask for what. Without one whoever reaches the service may ask for everything.
+    #[arg(long, value_name = "FOLDER")]
+    access: Option<PathBuf>,
+    /// Serve without access rules beyond loopback.
+    #[arg(long, conflicts_with = "access")]
+    open_access: bool,
     /// Listen without TLS beyond loopback, behind a proxy that encrypts.
     #[arg(long, conflicts_with = "tls_cert")]
     plaintext: bool,
@@ -73,6 +86,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             certificate: certificate.clone(),
             key: key.clone(),
             client_authority: arguments.client_ca.clone(),
+            client_revocations: arguments.client_crl.clone(),
+            client_optional: arguments.client_optional,
         }),
         _ => None,
     };
@@ -82,6 +97,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
              --plaintext behind a proxy that encrypts"
         )));
     }
+    if arguments.access.is_none() && !address.ip().is_loopback() && !arguments.open_access {
+        return Err(Failure::Input(format!(
+            "--listen: found {address}, beyond this machine and without access rules; expected --access, or \
+             --open-access behind a gateway that decides who may ask for what"
+        )));
+    }
+    let access = match &arguments.access {
+        Some(folder) => {
+            Access::ruled(folder).map_err(|error| Failure::Input(format!("--access: {error}")))?
+        }
+        None => Access::open(),
+    };
     log(arguments.log_json);
     let catalogue = Arc::new(arguments.place.catalogue()?);
     let ledger = arguments.place.create(&catalogue)?;
@@ -91,6 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         runs: Some(RunSetup::new(runner, arguments.place.runs())),
         laboratory: Some(LaboratorySetup::new(Arc::new(Here { threads: 0 }), arguments.place.laboratory())),
         address,
+        access: Arc::new(access),
         tls,
         reflection: !arguments.no_reflection,
         drain: Duration::from_secs(arguments.drain),

@@ -156,6 +156,8 @@ pub struct Field {
     pub kind: FieldKind,
     /// Whether a fact without it is refused.
     pub required: bool,
+    /// Who may see it, where that is fewer than may see the fact.
+    pub disclosure: Option<Disclosure>,
     /// Further column names, such as `CF_WSH`.
     pub columns: Vec<String>,
 }
@@ -229,6 +231,11 @@ pub struct Code {
 }
 
 impl Code {
+    /// Who may see a field of this code.
+    pub fn disclosure_of(&self, field: &Field) -> Disclosure {
+        field.disclosure.map_or(self.disclosure, |level| level.max(self.disclosure))
+    }
+
     /// The field with this id.
     pub fn field(&self, id: &str) -> Option<(usize, &Field)> {
         self.fields.iter().enumerate().find(|(_, f)| f.id == id)
@@ -371,6 +378,9 @@ fn parse_register(node: &Node, faults: &mut Faults) -> Option<Register> {
     Some(Register { id: id?.to_owned(), title: title?.to_owned(), lag_days: i32::try_from(lag?).ok()? })
 }
 
+const DISCLOSURES: [&str; 3] = ["public", "limited", "not-public"];
+const LEVELS: [Disclosure; 3] = [Disclosure::Public, Disclosure::Limited, Disclosure::NotPublic];
+
 fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Code> {
     let mut f = Fields::open(node, "a fact code", faults)?;
     let id = f.need_text("code", faults)?.to_owned();
@@ -384,7 +394,7 @@ fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Co
         .and_then(|n| document::name(n, "a polarity", &["adverse", "favourable", "neutral"], faults));
     let disclosure = f
         .need("disclosure", faults)
-        .and_then(|n| document::name(n, "a disclosure level", &["public", "limited", "not-public"], faults));
+        .and_then(|n| document::name(n, "a disclosure level", &DISCLOSURES, faults));
     let source = f.need_text("source", faults).unwrap_or_default().to_owned();
     let mut fields: Vec<Field> = Vec::new();
     for item in f.need("fields", faults).map(|n| document::list(n, "fields", faults)).flatten_items() {
@@ -468,7 +478,7 @@ fn parse_code(node: &Node, registers: &[&str], faults: &mut Faults) -> Option<Co
         register: RegisterId(u16::try_from(register?).ok()?),
         shape,
         polarity: [Polarity::Adverse, Polarity::Favourable, Polarity::Neutral][polarity?],
-        disclosure: [Disclosure::Public, Disclosure::Limited, Disclosure::NotPublic][disclosure?],
+        disclosure: LEVELS[disclosure?],
         source,
         subject: subject?,
         subject_name,
@@ -510,6 +520,10 @@ fn parse_field(node: &Node, faults: &mut Faults) -> Option<Field> {
     let columns = f.take("columns").map(Node::items).unwrap_or_default();
     let columns = columns.iter().filter_map(|n| document::text(n, faults)).map(str::to_owned).collect();
     let max = f.take("max").and_then(|n| document::whole(n, 1, 100_000, faults)).unwrap_or(4000);
+    let disclosure = f
+        .take("disclosure")
+        .and_then(|n| document::name(n, "a disclosure level", &DISCLOSURES, faults))
+        .map(|place| LEVELS[place]);
     let mut values = Vec::new();
     if let Some(node) = f.take("values") {
         for item in document::list(node, "values", faults).unwrap_or_default() {
@@ -539,7 +553,8 @@ fn parse_field(node: &Node, faults: &mut Faults) -> Option<Field> {
     if count == 0 || count > limit {
         faults.node(node, Check::WrongShape, "`values`, at least one, and at most 63 for a set");
     }
-    Some(Field { id: id?.to_owned(), title: title?.to_owned(), kind, required: required == Some(1), columns })
+    let required = required == Some(1);
+    Some(Field { id: id?.to_owned(), title: title?.to_owned(), kind, required, disclosure, columns })
 }
 
 fn parse_value(node: &Node, faults: &mut Faults) -> Option<EnumValue> {

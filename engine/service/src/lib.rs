@@ -7,6 +7,7 @@
 //! Only `grpc` names protobuf types and tonic; use cases take checked values and give the engine's own. Nothing here
 //! computes a point: that is the kernel's.
 
+pub mod access;
 pub mod conductor;
 pub mod engine;
 mod grpc;
@@ -21,12 +22,15 @@ pub mod server;
 pub mod story;
 mod studies;
 pub mod timetable;
+mod tls;
 pub mod use_case;
 
+pub use access::{Access, AccessError};
 pub use conductor::RunSetup;
 pub use engine::{Engine, EngineOptions};
 pub use grpc::{Load, client, record_tiers, tier_receipt};
 pub use laboratory::{CheckedPlan, LaboratorySetup, Modeller, StudyOrder};
 pub use problem::{Answer, Problem};
 pub use runner::{Progress, RunFailure, RunOrder, RunOutcome, RunRows, RunSource, Runner};
-pub use server::{Bound, Config, ServeError, Tls, bind, serve};
+pub use server::{Bound, Config, ServeError, bind, serve};
+pub use tls::{Tls, TlsError};

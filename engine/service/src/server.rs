@@ -2,24 +2,29 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::access::Access;
 use crate::conductor::{Conductor, RunSetup};
 use crate::engine::Engine;
 use crate::grpc::{DeadlineLayer, Load, News, ObserveLayer, RefusalLayer, SERVICES, Trainer, routes};
 use crate::laboratory::LaboratorySetup;
 use crate::studies::Studies;
+use crate::tls::{self, Certificates, Tls, TlsError};
 
 /// How often the ledger is asked what other processes wrote.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How often certificates and access rules are looked at.
+const LOOK_AT_FILES: Duration = Duration::from_secs(2);
 
 /// Longest time until schedules and the queue of runs are looked at again, so that a clock that was set is noticed.
 const CONDUCT: Duration = Duration::from_millis(500);
@@ -31,6 +36,8 @@ pub struct Config {
     pub address: SocketAddr,
     /// Encryption; `None` for plain text, which suits only loopback.
     pub tls: Option<Tls>,
+    /// Who may ask for what.
+    pub access: Arc<Access>,
     /// How much is taken on at once.
     pub load: Load,
     /// Whether clients may ask which services there are.
@@ -50,6 +57,7 @@ impl Default for Config {
         Config {
             address: SocketAddr::from(([127, 0, 0, 1], 50_051)),
             tls: None,
+            access: Arc::new(Access::open()),
             load: Load::default(),
             reflection: true,
             drain: Duration::from_secs(20),
@@ -58,17 +66,6 @@ impl Default for Config {
             laboratory: None,
         }
     }
-}
-
-/// Certificates, as PEM files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// The server's certificate chain.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-    /// Authorities whose clients are let in; `None` lets in clients without a certificate.
-    pub client_authority: Option<PathBuf>,
 }
 
 /// Why there is no service.
@@ -82,24 +79,9 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
-    /// A certificate or key cannot be read.
-    #[error("cannot read `{}`: {source}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Certificate and key are no pair, or no PEM.
-    #[error("certificate `{}` and key `{}` cannot be used: {source}", .certificate.display(), .key.display())]
-    Tls {
-        /// The certificate's file.
-        certificate: PathBuf,
-        /// The key's file.
-        key: PathBuf,
-        /// Why.
-        source: tonic::transport::Error,
-    },
+    /// Certificates or keys cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The descriptors the program was built with cannot be served.
     #[error("cannot offer reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -112,9 +94,9 @@ pub enum ServeError {
 pub struct Bound {
     config: Config,
     engine: Arc<Engine>,
-    incoming: TcpIncoming,
+    listener: std::net::TcpListener,
     address: SocketAddr,
-    tls: Option<ServerTlsConfig>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 impl std::fmt::Debug for Bound {
@@ -128,11 +110,12 @@ impl std::fmt::Debug for Bound {
 /// # Errors
 /// [`ServeError::Bind`] and [`ServeError::Read`].
 pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
-    let tls = config.tls.as_ref().map(read_tls).transpose()?;
+    let certificates = config.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
     let failed = |source| ServeError::Bind { address: config.address, source };
-    let incoming = TcpIncoming::bind(config.address).map_err(failed)?.with_nodelay(Some(true));
-    let address = incoming.local_addr().map_err(failed)?;
-    Ok(Bound { config, engine, incoming, address, tls })
+    let listener = std::net::TcpListener::bind(config.address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Bound { config, engine, listener, address, certificates })
 }
 
 /// Serves until `shutdown` is over, then drains.
@@ -159,20 +142,15 @@ impl Bound {
     /// # Errors
     /// When TLS or reflection cannot be set up, or the transport fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Bound { config, engine, incoming, address, tls } = self;
-        let mut server = Server::builder()
+        let Bound { config, engine, listener, address, certificates } = self;
+        let failed = |source| ServeError::Bind { address, source };
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+        let server = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(10)))
             .tcp_keepalive(Some(Duration::from_secs(60)))
             .max_concurrent_streams(1024)
             .http2_max_header_list_size(16 << 10);
-        if let (Some(tls), Some(files)) = (tls, &config.tls) {
-            server = server.tls_config(tls).map_err(|source| ServeError::Tls {
-                certificate: files.certificate.clone(),
-                key: files.key.clone(),
-                source,
-            })?;
-        }
         let (mut health, health_service) = tonic_health::server::health_reporter();
         set_all(&health, ServingStatus::Serving).await;
         let (news, heard) = watch::channel(News::default());
@@ -182,23 +160,33 @@ impl Bound {
         let modelling = config.laboratory.clone().map(|setup| Modelling::begin(&engine, setup));
         let trainer = modelling.as_ref().map(|modelling| modelling.trainer.clone());
         let mut services =
-            routes(Arc::clone(&engine), config.load, heard, wake, trainer).add_service(health_service);
+            routes(Arc::clone(&engine), config.load, heard, wake, trainer, Arc::clone(&config.access))
+                .add_service(health_service);
         if config.reflection {
             // Both versions: grpcio's own reflection client still asks for the older one.
             services =
                 services.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
         }
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = server
-            .layer(ObserveLayer)
-            .layer(RefusalLayer)
-            .layer(DeadlineLayer)
-            .add_routes(services)
-            .serve_with_incoming_shutdown(incoming, async {
-                // A sender that is gone means the same.
-                let _ = stopped.await;
-            });
+        let router = server.layer(ObserveLayer).layer(RefusalLayer).layer(DeadlineLayer).add_routes(services);
+        let stopped = async {
+            // A sender that is gone means the same.
+            let _ = stopped.await;
+        };
+        let serving = async {
+            match &certificates {
+                Some(certificates) => {
+                    let connections = ReceiverStream::new(tls::accept(listener, Arc::clone(certificates)));
+                    router.serve_with_incoming_shutdown(connections, stopped).await
+                }
+                None => {
+                    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    router.serve_with_incoming_shutdown(connections, stopped).await
+                }
+            }
+        };
         tokio::pin!(serving);
+        let files = tokio::spawn(look_at_files(certificates.clone(), Arc::clone(&config.access)));
         let looking = tokio::spawn(look_again(Arc::clone(&engine), Arc::clone(&news)));
         tracing::info!(target: "hengxin::server", %address, tls = config.tls.is_some(), "serving");
         let ended = tokio::select! {
@@ -234,6 +222,7 @@ impl Bound {
             }
         };
         looking.abort();
+        files.abort();
         if let Some(conducting) = conducting {
             conducting.end(config.drain).await;
         }
@@ -257,6 +246,34 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 async fn set_all(health: &HealthReporter, status: ServingStatus) {
     for service in SERVICES.iter().chain(&[""]) {
         health.set_service_status(service, status).await;
+    }
+}
+
+/// Looks at certificates and access rules: what changes takes effect, what has a fault does not.
+async fn look_at_files(certificates: Option<Arc<Certificates>>, access: Arc<Access>) {
+    let mut turns = tokio::time::interval(LOOK_AT_FILES);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        let (certificates, access) = (certificates.clone(), Arc::clone(&access));
+        let looked = tokio::task::spawn_blocking(move || {
+            match certificates.map(|certificates| certificates.look_again()) {
+                Some(Ok(true)) => tracing::info!(target: "hengxin::tls", "certificates read again"),
+                Some(Err(error)) => {
+                    tracing::error!(target: "hengxin::tls", "the last good certificates stay: {error}")
+                }
+                Some(Ok(false)) | None => {}
+            }
+            match access.look_again() {
+                Ok(true) => tracing::info!(target: "hengxin::access", "access rules read again"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(target: "hengxin::access", "the last good access rules stay: {error}")
+                }
+            }
+        });
+        // A panic there is in the log of panics; the next turn tries again.
+        let _ = looked.await;
     }
 }
 
@@ -376,16 +393,4 @@ async fn repeat(
             }
         }
     }
-}
-
-fn read_tls(files: &Tls) -> Result<ServerTlsConfig, ServeError> {
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|source| ServeError::Read { path: path.to_owned(), source })
-    };
-    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
-    let tls = ServerTlsConfig::new().identity(identity);
-    Ok(match &files.client_authority {
-        Some(path) => tls.client_ca_root(Certificate::from_pem(read(path)?)),
-        None => tls,
-    })
 }

@@ -10,7 +10,9 @@ use hengxin_store::{ChangePosition, Job};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tonic::Status;
 
+use super::admission::Limits;
 use super::status::status;
+use crate::access::Access;
 use crate::engine::Engine;
 use crate::problem::{Answer, Problem};
 use crate::use_case::submit;
@@ -51,6 +53,8 @@ pub(super) struct Gate {
     turns: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     waiting_max: usize,
+    access: Arc<Access>,
+    limits: Arc<Limits>,
 }
 
 /// Counts a waiting request, also when its caller gives up.
@@ -63,15 +67,38 @@ impl Drop for Waiting<'_> {
 }
 
 impl Gate {
-    pub(super) fn new(engine: Arc<Engine>, load: Load, news: watch::Receiver<News>) -> Gate {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        load: Load,
+        news: watch::Receiver<News>,
+        access: Arc<Access>,
+    ) -> Gate {
         let turns = load.at_work.clamp(1, Semaphore::MAX_PERMITS);
         let turns = Arc::new(Semaphore::new(turns));
-        Gate { engine, news, turns, waiting: Arc::default(), waiting_max: load.waiting }
+        Gate {
+            engine,
+            news,
+            turns,
+            waiting: Arc::default(),
+            waiting_max: load.waiting,
+            access,
+            limits: Arc::default(),
+        }
     }
 
     /// The engine, for what does not block.
     pub(super) fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// The access rules.
+    pub(super) fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    /// How often callers may call.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// What streams that stay open wait for.

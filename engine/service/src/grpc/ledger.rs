@@ -3,6 +3,7 @@
 use hengxin_core::document::nearest;
 use hengxin_core::draft::Draft;
 use hengxin_core::fact::Delivery;
+use hengxin_core::vocabulary::{CodeId, Disclosure};
 use hengxin_proto::v1;
 use hengxin_proto::v1::ledger_service_server::LedgerService;
 use hengxin_store::{Job, Outcome, RequestKey};
@@ -11,10 +12,12 @@ use sha2::{Digest as _, Sha256};
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::admission::Sight;
 use super::convert::ledger::{details, fact, found};
 use super::convert::{date, timestamp};
 use super::decode;
 use super::gate::Gate;
+use super::mask::{masked_codes, shown_fact};
 use super::parse::{Future, Reader};
 use super::refusal::{fitting, worded};
 use super::scoring::row;
@@ -52,10 +55,12 @@ impl LedgerService for Ledger {
         &self,
         request: Request<Streaming<v1::SubmitFactsRequest>>,
     ) -> Result<Response<v1::SubmitFactsResponse>, Status> {
+        let session = self.gate.session::<v1::SubmitFactsRequest, _>(&request).await?;
         let mut messages = request.into_inner();
         let mut submission = Submission::default();
         while let Some(message) = messages.next().await {
             let message = message.map_err(worded)?;
+            self.gate.admit_part(&session, &message).await?;
             // Checking a large message takes a while; it is done where that hurts nobody.
             submission = self.gate.run(move |engine| submission.take(engine, message)).await?;
         }
@@ -69,23 +74,23 @@ impl LedgerService for Ledger {
         &self,
         request: Request<v1::ListFactsRequest>,
     ) -> Result<Response<v1::ListFactsResponse>, Status> {
-        let request = request.into_inner();
-        self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
+        let (request, sight) = self.gate.admit(request).await?;
+        self.gate.run(move |engine| list(engine, &request, sight)).await.and_then(fitting)
     }
 
     async fn get_enterprise(
         &self,
         request: Request<v1::GetEnterpriseRequest>,
     ) -> Result<Response<v1::GetEnterpriseResponse>, Status> {
-        let request = request.into_inner();
-        self.gate.run(move |engine| get(engine, &request)).await.and_then(fitting)
+        let (request, sight) = self.gate.admit(request).await?;
+        self.gate.run(move |engine| get(engine, &request, sight)).await.and_then(fitting)
     }
 
     async fn search_enterprises(
         &self,
         request: Request<v1::SearchEnterprisesRequest>,
     ) -> Result<Response<v1::SearchEnterprisesResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| search(engine, &request)).await.and_then(fitting)
     }
 }
@@ -227,7 +232,7 @@ fn response(outcome: &Outcome, deliveries: u64) -> v1::SubmitFactsResponse {
     }
 }
 
-fn list(engine: &Engine, request: &v1::ListFactsRequest) -> Answer<v1::ListFactsResponse> {
+fn list(engine: &Engine, request: &v1::ListFactsRequest, sight: Sight) -> Answer<v1::ListFactsResponse> {
     let known =
         request.known_at.map(|stamp| format!("{}.{}", stamp.seconds, stamp.nanos)).unwrap_or_default();
     let parts =
@@ -253,24 +258,45 @@ fn list(engine: &Engine, request: &v1::ListFactsRequest) -> Answer<v1::ListFacts
     let page = reader.page(request.page_size, &request.page_token, Listing::Facts, &filter);
     let read = (|| Some((subject?, known_at?, page?)))();
     let (subject, known_at, (size, after)) = reader.finish(read)?;
+    // What is not shown is left out before anything is counted, sorted or cut into pages.
+    if sight < Disclosure::NotPublic {
+        let all =
+            (0..vocabulary.codes.len()).filter_map(|place| vocabulary.code_id(&vocabulary.codes[place].id));
+        let wanted: Vec<CodeId> = if codes.is_empty() { all.collect() } else { codes };
+        codes = wanted.into_iter().filter(|code| vocabulary.code(*code).disclosure <= sight).collect();
+    }
+    let masked_codes = masked_codes(vocabulary, sight);
     let page = facts::list(engine, subject, &codes, known_at, size, after.as_ref(), &filter)?;
     Ok(v1::ListFactsResponse {
-        facts: page.rows.iter().map(|record| fact(vocabulary, record)).collect(),
+        facts: page
+            .rows
+            .iter()
+            .map(|record| shown_fact(fact(vocabulary, record), vocabulary, sight))
+            .collect(),
+        masked_codes,
         next_page_token: page.next,
         known_at: Some(timestamp(page.known_at)),
     })
 }
 
-fn get(engine: &Engine, request: &v1::GetEnterpriseRequest) -> Answer<v1::GetEnterpriseResponse> {
+fn get(
+    engine: &Engine,
+    request: &v1::GetEnterpriseRequest,
+    sight: Sight,
+) -> Answer<v1::GetEnterpriseResponse> {
     let mut reader = Reader::new(engine);
     let code = reader.enterprise("name", &request.name);
     let as_of = reader.date("as_of", &request.as_of, Future::Refused);
     let known_at = reader.known_at(request.known_at);
     let read = (|| Some((code?, as_of?, known_at?)))();
     let (code, as_of, known_at) = reader.finish(read)?;
-    let found = enterprises::get(engine, code, as_of, known_at)?;
+    let mut found = enterprises::get(engine, code, as_of, known_at)?;
+    let vocabulary = engine.ledger().vocabulary();
+    found.counts.retain(|(code, _)| vocabulary.code(*code).disclosure <= sight);
+    let mut enterprise = details(vocabulary, &found);
+    enterprise.masked_codes = masked_codes(vocabulary, sight);
     Ok(v1::GetEnterpriseResponse {
-        enterprise: Some(details(engine.ledger().vocabulary(), &found)),
+        enterprise: Some(enterprise),
         basis: Some(v1::Basis { as_of: date(as_of), known_at: Some(timestamp(found.known_at)) }),
     })
 }

@@ -28,8 +28,9 @@ impl Log {
 impl LogService for Log {
     async fn get_tree_head(
         &self,
-        _: Request<v1::GetTreeHeadRequest>,
+        request: Request<v1::GetTreeHeadRequest>,
     ) -> Result<Response<v1::GetTreeHeadResponse>, Status> {
+        let (v1::GetTreeHeadRequest {}, _) = self.gate.admit(request).await?;
         self.gate.run(head).await.and_then(fitting)
     }
 
@@ -37,7 +38,7 @@ impl LogService for Log {
         &self,
         request: Request<v1::ProveConsistencyRequest>,
     ) -> Result<Response<v1::ProveConsistencyResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| consistency(engine, &request)).await.and_then(fitting)
     }
 
@@ -45,7 +46,7 @@ impl LogService for Log {
         &self,
         request: Request<v1::IssueEvaluationReceiptRequest>,
     ) -> Result<Response<v1::IssueEvaluationReceiptResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| of_evaluation(engine, &request)).await.and_then(fitting)
     }
 
@@ -53,7 +54,7 @@ impl LogService for Log {
         &self,
         request: Request<v1::IssueTierReceiptRequest>,
     ) -> Result<Response<v1::IssueTierReceiptResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| of_tier(engine, &request)).await.and_then(fitting)
     }
 }

@@ -1,11 +1,13 @@
 //! The gRPC surface: the only place that names protobuf types.
 
+mod admission;
 pub mod client;
 mod convert;
 mod deadline;
 mod gate;
 mod ledger;
 mod log;
+mod mask;
 mod model;
 mod observe;
 mod parse;
@@ -39,10 +41,12 @@ pub(crate) use deadline::DeadlineLayer;
 pub(crate) use observe::ObserveLayer;
 pub(crate) use refusal::RefusalLayer;
 
+use crate::access::Access;
 use crate::engine::{Engine, Wanted};
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::View;
 use crate::use_case::{receipt, tier};
+pub(crate) use admission::actions;
 use gate::Gate;
 pub use gate::Load;
 pub(crate) use gate::News;
@@ -69,8 +73,9 @@ pub(crate) fn routes(
     news: watch::Receiver<News>,
     wake: Option<Arc<Notify>>,
     trainer: Option<Trainer>,
+    access: Arc<Access>,
 ) -> Routes {
-    let gate = Gate::new(engine, load, news);
+    let gate = Gate::new(engine, load, news, access);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
             $server::new($service)

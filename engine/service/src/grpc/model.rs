@@ -78,7 +78,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::ListHistoriesRequest>,
     ) -> Result<Response<v1::ListHistoriesResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine| {
             let seal = Filter::of([]);
             let mut reader = Reader::new(engine);
@@ -97,7 +97,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::StartTrainingRequest>,
     ) -> Result<Response<v1::StartTrainingResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine, modeller: &dyn Modeller| {
             let mut reader = Reader::new(engine);
             let id = reader.request_id(&asked.request_id);
@@ -116,7 +116,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::StartValidationRequest>,
     ) -> Result<Response<v1::StartValidationResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine, _: &dyn Modeller| {
             let names = [("model", asked.model.as_str())];
             let ids = (asked.request_id.as_str(), asked.person.as_str(), asked.history.as_str());
@@ -129,7 +129,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::StartComparisonRequest>,
     ) -> Result<Response<v1::StartComparisonResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine, _: &dyn Modeller| {
             let names = [("champion", asked.champion.as_str()), ("challenger", asked.challenger.as_str())];
             let ids = (asked.request_id.as_str(), asked.person.as_str(), asked.history.as_str());
@@ -142,7 +142,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::StartMonitoringRequest>,
     ) -> Result<Response<v1::StartMonitoringResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine, _: &dyn Modeller| {
             let names = [("model", asked.model.as_str())];
             let ids = (asked.request_id.as_str(), asked.person.as_str(), asked.history.as_str());
@@ -155,7 +155,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::GetStudyRequest>,
     ) -> Result<Response<v1::GetStudyResponse>, Status> {
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let found =
             self.gate.run(move |engine| laboratory::study(engine, number(engine, "name", &name)?)).await?;
         fitting(v1::GetStudyResponse { study: Some(study(&found)) })
@@ -165,7 +165,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::ListStudiesRequest>,
     ) -> Result<Response<v1::ListStudiesResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine| {
             let seal = Filter::of([]);
             let mut reader = Reader::new(engine);
@@ -186,7 +186,7 @@ impl ModelService for Models {
     ) -> Result<Response<Watched>, Status> {
         let deadline = Deadline::of(request.extensions());
         let news = self.gate.news();
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let first =
             self.gate.run(move |engine| laboratory::study(engine, number(engine, "name", &name)?)).await?;
         let (answers, stream) = mpsc::channel(16);
@@ -201,7 +201,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::ReadReportRequest>,
     ) -> Result<Response<v1::ReadReportResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine| {
             let mut reader = Reader::new(engine);
             let study = study_number(&mut reader, "study", &asked.study);
@@ -232,7 +232,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::GetModelRequest>,
     ) -> Result<Response<v1::GetModelResponse>, Status> {
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let work = move |engine: &Engine| {
             let mut reader = Reader::new(engine);
             let name = model_of(&mut reader, "name", &name);
@@ -246,7 +246,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::ListModelsRequest>,
     ) -> Result<Response<v1::ListModelsResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine| {
             let seal = Filter::of([]);
             let mut reader = Reader::new(engine);
@@ -263,7 +263,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::ApproveModelRequest>,
     ) -> Result<Response<v1::ApproveModelResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine| {
             let (name, person) = act(engine, &asked.name, &asked.person, &asked.note, false)?;
             engine.laboratory(|book| book.approve(name, person, &asked.note))
@@ -276,7 +276,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::RetireModelRequest>,
     ) -> Result<Response<v1::RetireModelResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine| {
             let (name, person) = act(engine, &asked.name, &asked.person, &asked.note, true)?;
             engine.laboratory(|book| book.retire(name, person, &asked.note))
@@ -289,7 +289,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::FetchModelRequest>,
     ) -> Result<Response<v1::FetchModelResponse>, Status> {
-        let (asked, trainer) = (request.into_inner(), self.trainer.clone());
+        let ((asked, _), trainer) = (self.gate.admit(request).await?, self.trainer.clone());
         let work = move |engine: &Engine| {
             let trainer = trainer.ok_or(Problem::NoLaboratory)?;
             let mut reader = Reader::new(engine);
@@ -309,7 +309,7 @@ impl ModelService for Models {
         &self,
         request: Request<v1::ListReleasesRequest>,
     ) -> Result<Response<v1::ListReleasesResponse>, Status> {
-        let asked = request.into_inner();
+        let (asked, _) = self.gate.admit(request).await?;
         let work = move |engine: &Engine| {
             let seal = Filter::of([asked.history.as_str()]);
             let mut reader = Reader::new(engine);

@@ -62,7 +62,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::StartRunRequest>,
     ) -> Result<Response<v1::StartRunResponse>, Status> {
-        let (request, runs) = (request.into_inner(), self.wake.is_some());
+        let ((request, _), runs) = (self.gate.admit(request).await?, self.wake.is_some());
         let answer = self.gate.run(move |engine| start(engine, &request, runs)).await?;
         self.wake();
         fitting(answer)
@@ -72,7 +72,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::GetRunRequest>,
     ) -> Result<Response<v1::GetRunResponse>, Status> {
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let found = self.gate.run(move |engine| runs::get(engine, number(engine, &name)?)).await?;
         fitting(v1::GetRunResponse { run: Some(run(&found)) })
     }
@@ -81,7 +81,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::ListRunsRequest>,
     ) -> Result<Response<v1::ListRunsResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 
@@ -89,7 +89,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::CancelRunRequest>,
     ) -> Result<Response<v1::CancelRunResponse>, Status> {
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let found = self.gate.run(move |engine| runs::cancel(engine, number(engine, &name)?)).await?;
         fitting(v1::CancelRunResponse { run: Some(run(&found)) })
     }
@@ -102,7 +102,7 @@ impl RescoringService for Rescoring {
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let deadline = Deadline::of(request.extensions());
         let news = self.gate.news();
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let first = self.gate.run(move |engine| runs::get(engine, number(engine, &name)?)).await?;
         let (answers, stream) = mpsc::channel(CHANGES);
         let gate = self.gate.clone();
@@ -116,7 +116,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::CreateScheduleRequest>,
     ) -> Result<Response<v1::CreateScheduleResponse>, Status> {
-        let (request, runs) = (request.into_inner(), self.wake.is_some());
+        let ((request, _), runs) = (self.gate.admit(request).await?, self.wake.is_some());
         let answer = self.gate.run(move |engine| create(engine, request, runs)).await?;
         self.wake();
         fitting(v1::CreateScheduleResponse { schedule: Some(answer) })
@@ -126,7 +126,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::ListSchedulesRequest>,
     ) -> Result<Response<v1::ListSchedulesResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| schedules(engine, &request)).await.and_then(fitting)
     }
 
@@ -134,7 +134,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::PauseScheduleRequest>,
     ) -> Result<Response<v1::PauseScheduleResponse>, Status> {
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let schedule = self.gate.run(move |engine| pause(engine, &name, true)).await?;
         fitting(v1::PauseScheduleResponse { schedule: Some(schedule) })
     }
@@ -143,7 +143,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::ResumeScheduleRequest>,
     ) -> Result<Response<v1::ResumeScheduleResponse>, Status> {
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let schedule = self.gate.run(move |engine| pause(engine, &name, false)).await?;
         self.wake();
         fitting(v1::ResumeScheduleResponse { schedule: Some(schedule) })
@@ -153,7 +153,7 @@ impl RescoringService for Rescoring {
         &self,
         request: Request<v1::DeleteScheduleRequest>,
     ) -> Result<Response<v1::DeleteScheduleResponse>, Status> {
-        let name = request.into_inner().name;
+        let name = self.gate.admit(request).await?.0.name;
         let work = move |engine: &Engine| {
             let name = schedule_name(engine, &name)?;
             engine.book(|book| book.delete_schedule(&name))

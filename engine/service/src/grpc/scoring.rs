@@ -16,10 +16,12 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 use tonic_types::StatusExt as _;
 
+use super::admission::{Session, Sight};
 use super::convert::evaluation::evaluation;
 use super::convert::{item_error, timestamp};
 use super::deadline::Deadline;
 use super::gate::Gate;
+use super::mask::shown;
 use super::parse::{self, Future, Reader, StandardName};
 use super::refusal::{fitting, too_large, worded};
 use super::status::status;
@@ -55,14 +57,19 @@ impl ScoringService for Scoring {
         &self,
         request: Request<v1::EvaluateRequest>,
     ) -> Result<Response<v1::EvaluateResponse>, Status> {
-        let request = request.into_inner();
+        let (request, sight) = self.gate.admit(request).await?;
+        let vocabulary = Arc::clone(self.gate.engine().ledger().vocabulary());
+        let seen = |mut answer: v1::EvaluateResponse| {
+            answer.evaluation = answer.evaluation.map(|found| shown(found, &vocabulary, sight));
+            fitting(answer)
+        };
         let bytes = match self.gate.run(move |engine| evaluate_one(engine, request)).await? {
-            Evaluation::Answered(answer) => return fitting(*answer),
+            Evaluation::Answered(answer) => return seen(*answer),
             Evaluation::AnsweredBefore(bytes) => bytes,
             Evaluation::ToStore(job) => self.gate.write(*job).await?,
         };
         let answer = decode(&bytes, "the answer kept for a request");
-        answer.map_err(|problem| status(&problem)).and_then(fitting)
+        answer.map_err(|problem| status(&problem)).and_then(seen)
     }
 
     type BatchEvaluateStream = Pin<Box<dyn Stream<Item = Result<v1::BatchEvaluateResponse, Status>> + Send>>;
@@ -72,11 +79,12 @@ impl ScoringService for Scoring {
         request: Request<Streaming<v1::BatchEvaluateRequest>>,
     ) -> Result<Response<Self::BatchEvaluateStream>, Status> {
         let deadline = Deadline::of(request.extensions());
+        let session = self.gate.session::<v1::BatchEvaluateRequest, _>(&request).await?;
         let messages = request.into_inner();
         let (answers, stream) = mpsc::channel(AHEAD);
         let gate = self.gate.clone();
         tokio::spawn(async move {
-            deadline.hold(batch(&gate, messages, &answers), &answers).await;
+            deadline.hold(batch(&gate, &session, messages, &answers), &answers).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
@@ -85,15 +93,15 @@ impl ScoringService for Scoring {
         &self,
         request: Request<v1::GetEvaluationRequest>,
     ) -> Result<Response<v1::GetEvaluationResponse>, Status> {
-        let name = request.into_inner().name;
-        self.gate.run(move |engine| get(engine, &name)).await.and_then(fitting)
+        let (request, sight) = self.gate.admit(request).await?;
+        self.gate.run(move |engine| get(engine, &request.name, sight)).await.and_then(fitting)
     }
 
     async fn list_evaluations(
         &self,
         request: Request<v1::ListEvaluationsRequest>,
     ) -> Result<Response<v1::ListEvaluationsResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 
@@ -101,8 +109,8 @@ impl ScoringService for Scoring {
         &self,
         request: Request<v1::SimulateEvaluationRequest>,
     ) -> Result<Response<v1::SimulateEvaluationResponse>, Status> {
-        let request = request.into_inner();
-        self.gate.run(move |engine| simulate_one(engine, request)).await.and_then(fitting)
+        let (request, sight) = self.gate.admit(request).await?;
+        self.gate.run(move |engine| simulate_one(engine, request, sight)).await.and_then(fitting)
     }
 }
 
@@ -168,6 +176,7 @@ struct Settings {
 
 async fn batch(
     gate: &Gate,
+    session: &Session,
     mut messages: Streaming<v1::BatchEvaluateRequest>,
     answers: &mpsc::Sender<Result<v1::BatchEvaluateResponse, Status>>,
 ) -> Result<(), Status> {
@@ -175,6 +184,14 @@ async fn batch(
     let mut index = 0u64;
     while let Some(message) = messages.next().await {
         let message = message.map_err(worded)?;
+        if message.enterprises.len() > BATCH_MAX {
+            let found = message.enterprises.len();
+            return Err(refused(
+                "enterprises",
+                &format!("found {found}, expected at most {BATCH_MAX} in one message"),
+            ));
+        }
+        let sight = gate.admit_part(session, &message).await?;
         let agreed = match (settings.take(), message.settings) {
             (None, Some(asked)) => Arc::new(gate.run(move |engine| read_settings(engine, &asked)).await?),
             (Some(agreed), None) => agreed,
@@ -186,16 +203,10 @@ async fn batch(
             }
         };
         settings = Some(Arc::clone(&agreed));
-        if message.enterprises.len() > BATCH_MAX {
-            let found = message.enterprises.len();
-            return Err(refused(
-                "enterprises",
-                &format!("found {found}, expected at most {BATCH_MAX} in one message"),
-            ));
-        }
         let first = index;
         index += u64::try_from(message.enterprises.len()).unwrap_or(0);
-        let done = gate.run(move |engine| evaluate_many(engine, &agreed, message.enterprises, first)).await?;
+        let done =
+            gate.run(move |engine| evaluate_many(engine, &agreed, message.enterprises, first, sight)).await?;
         for answer in done {
             if answers.send(Ok(answer)).await.is_err() {
                 return Ok(());
@@ -231,6 +242,7 @@ fn evaluate_many(
     settings: &Settings,
     enterprises: Vec<String>,
     first: u64,
+    sight: Sight,
 ) -> Answer<Vec<v1::BatchEvaluateResponse>> {
     let prepared = engine.prepared(&settings.name.id, Wanted::of(&settings.name.edition), settings.as_of)?;
     let snapshot = engine.snapshot(Some(settings.known_at))?;
@@ -241,7 +253,9 @@ fn evaluate_many(
             .map_err(|description| Problem::invalid("enterprises", description))
             .and_then(|subject| evaluate::evaluate_in(&snapshot, &prepared, subject, settings.view));
         let result = match result {
-            Ok(evaluated) => fitted(evaluation(vocabulary, &evaluated, settings.view)),
+            Ok(evaluated) => {
+                fitted(shown(evaluation(vocabulary, &evaluated, settings.view), vocabulary, sight))
+            }
             Err(problem) if problem.of_one_enterprise() => BatchResult::Error(item_error(&problem)),
             // The ledger fails for all of them alike.
             Err(problem) => return Err(problem),
@@ -267,13 +281,17 @@ fn fitted(evaluation: v1::Evaluation) -> BatchResult {
     })
 }
 
-fn get(engine: &Engine, name: &str) -> Answer<v1::GetEvaluationResponse> {
+fn get(engine: &Engine, name: &str, sight: Sight) -> Answer<v1::GetEvaluationResponse> {
     let (subject, id) =
         parse::evaluation_name(name).map_err(|description| Problem::invalid("name", description))?;
     let found = stored::get(engine, subject, id)?;
     Ok(v1::GetEvaluationResponse {
         name: stored::name(subject, id),
-        evaluation: Some(decode(&found.record.body, "a stored evaluation")?),
+        evaluation: Some(shown(
+            decode(&found.record.body, "a stored evaluation")?,
+            engine.ledger().vocabulary(),
+            sight,
+        )),
         stored_at: Some(timestamp(found.recorded_at)),
     })
 }
@@ -309,6 +327,7 @@ fn list(engine: &Engine, request: &v1::ListEvaluationsRequest) -> Answer<v1::Lis
 fn simulate_one(
     engine: &Engine,
     request: v1::SimulateEvaluationRequest,
+    sight: Sight,
 ) -> Answer<v1::SimulateEvaluationResponse> {
     let mut reader = Reader::new(engine);
     let subject = reader.enterprise("enterprise", &request.enterprise);
@@ -347,7 +366,7 @@ fn simulate_one(
     )?;
     let vocabulary = engine.ledger().vocabulary();
     Ok(v1::SimulateEvaluationResponse {
-        simulated: Some(evaluation(vocabulary, &simulated.simulated, view)),
+        simulated: Some(shown(evaluation(vocabulary, &simulated.simulated, view), vocabulary, sight)),
         actual: Some(evaluation(vocabulary, &simulated.actual, View::Basic)),
     })
 }

@@ -40,7 +40,7 @@ impl StandardService for Standard {
         &self,
         request: Request<v1::ListStandardsRequest>,
     ) -> Result<Response<v1::ListStandardsResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 
@@ -48,7 +48,7 @@ impl StandardService for Standard {
         &self,
         request: Request<v1::GetStandardRequest>,
     ) -> Result<Response<v1::GetStandardResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| get(engine, &request)).await.and_then(fitting)
     }
 
@@ -56,7 +56,7 @@ impl StandardService for Standard {
         &self,
         request: Request<v1::CheckStandardRequest>,
     ) -> Result<Response<v1::CheckStandardResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| check(engine, &request)).await.and_then(fitting)
     }
 
@@ -64,7 +64,7 @@ impl StandardService for Standard {
         &self,
         request: Request<v1::CompareStandardsRequest>,
     ) -> Result<Response<v1::CompareStandardsResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| compare_two(engine, request)).await.and_then(fitting)
     }
 }

@@ -13,11 +13,13 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
+use super::admission::Sight;
 use super::convert::run::{change_summary, from_run, run_reference, run_summary};
 use super::convert::tier::{decision, summary};
 use super::convert::{date, item_error, timestamp};
 use super::deadline::Deadline;
 use super::gate::{Gate, News};
+use super::mask::shown_decision;
 use super::parse::{self, Future, Reader};
 use super::refusal::fitting;
 use super::status::{refuse, status};
@@ -53,19 +55,19 @@ impl SupervisionService for Supervision {
         &self,
         request: Request<v1::GetTierRequest>,
     ) -> Result<Response<v1::GetTierResponse>, Status> {
-        let request = request.into_inner();
+        let (request, sight) = self.gate.admit(request).await?;
         // What was decided before from the same knowledge is answered on the spot: no disk, no other thread.
         if let Some(answer) = at_hand(self.gate.engine(), &request).map_err(|problem| status(&problem))? {
             return Ok(Response::new(answer));
         }
-        self.gate.run(move |engine| get(engine, &request)).await.and_then(fitting)
+        self.gate.run(move |engine| get(engine, &request, sight)).await.and_then(fitting)
     }
 
     async fn batch_get_tiers(
         &self,
         request: Request<v1::BatchGetTiersRequest>,
     ) -> Result<Response<v1::BatchGetTiersResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| batch(engine, request)).await.and_then(fitting)
     }
 
@@ -78,7 +80,7 @@ impl SupervisionService for Supervision {
         let deadline = Deadline::of(request.extensions());
         // Before anything is looked at: what is recorded from here on is noticed.
         let news = self.gate.news();
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         let watch = self.gate.run(move |engine| begin(engine, &request)).await?;
         let (answers, stream) = mpsc::channel(AHEAD);
         let gate = self.gate.clone();
@@ -92,7 +94,7 @@ impl SupervisionService for Supervision {
         &self,
         request: Request<v1::ListTiersRequest>,
     ) -> Result<Response<v1::ListTiersResponse>, Status> {
-        let request = request.into_inner();
+        let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| list(engine, &request)).await.and_then(fitting)
     }
 }
@@ -133,7 +135,7 @@ fn live(decision: v1::TierDecision) -> v1::GetTierResponse {
     v1::GetTierResponse { decision: Some(decision), basis: v1::TierBasis::Live.into(), run_result: None }
 }
 
-fn get(engine: &Engine, request: &v1::GetTierRequest) -> Answer<v1::GetTierResponse> {
+fn get(engine: &Engine, request: &v1::GetTierRequest, sight: Sight) -> Answer<v1::GetTierResponse> {
     let question = question(engine, request)?;
     if request.basis() == v1::TierBasis::Run {
         let found = loaded::tier(engine, question.field, question.subject)?;
@@ -141,7 +143,10 @@ fn get(engine: &Engine, request: &v1::GetTierRequest) -> Answer<v1::GetTierRespo
         return Ok(from_run(&found));
     }
     let unknown = match tier::tier(engine, &question) {
-        Ok(found) => return Ok(live(decision(engine.ledger().vocabulary(), &found, question.view))),
+        Ok(found) => {
+            let vocabulary = engine.ledger().vocabulary();
+            return Ok(live(shown_decision(decision(vocabulary, &found, question.view), vocabulary, sight)));
+        }
         Err(unknown @ Problem::UnknownEnterprise { .. }) => unknown,
         Err(problem) => return Err(problem),
     };

@@ -1,6 +1,7 @@
 //! The service as a client meets it: a real socket, a real client, a real ledger.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod access;
 mod answers;
 mod damage;
 mod enterprises;

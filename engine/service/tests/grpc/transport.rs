@@ -22,8 +22,9 @@ use tonic_types::StatusExt as _;
 use crate::raw::{Raw, framed};
 use crate::rig::{Rig, code, penalty, question, refusal};
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "hengxin.v1.LedgerService",
+    "hengxin.v1.LogService",
     "hengxin.v1.ModelService",
     "hengxin.v1.RescoringService",
     "hengxin.v1.ScoringService",
@@ -113,6 +114,8 @@ fn papers(folder: &Path) -> Papers {
         certificate: write("server.pem", &certificate),
         key: write("server.key", &key),
         client_authority: Some(write("clients.pem", &clients.pem())),
+        client_revocations: None,
+        client_optional: false,
     };
     let (certificate, key) = pair(&clients, "client");
     Papers { authority: own.pem(), tls, client: Identity::from_pem(certificate, key) }
@@ -172,7 +175,7 @@ async fn papers_that_cannot_be_used_and_addresses_that_are_taken_are_named() {
     let wrong = folder.path().join("wrong.pem");
     std::fs::write(&wrong, "no certificate").unwrap();
     let found = serve("127.0.0.1:0", Some(Tls { certificate: wrong, ..sound.clone() })).await;
-    assert!(found.contains("wrong.pem") && found.contains("cannot be used"), "{found}");
+    assert!(found.contains("wrong.pem") && found.contains("found no certificate"), "{found}");
     let taken = rig.address.strip_prefix("http://").unwrap();
     let found = serve(taken, None).await;
     assert!(found.starts_with(&format!("cannot listen on {taken}")), "{found}");

@@ -96,6 +96,7 @@ pub(in crate::grpc) fn result(
         horizon: optional_date(evaluation.horizon),
         reasons: told.as_ref().map(Told::reasons).unwrap_or_default(),
         explanation: told.as_ref().map(Told::explanation),
+        masked: false,
     }
 }
 

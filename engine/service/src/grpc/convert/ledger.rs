@@ -22,7 +22,12 @@ pub(in crate::grpc) fn fact(vocabulary: &Vocabulary, record: &FactRecord) -> v1:
     // In the order of the vocabulary, which is the order of the forms.
     let fields = code.fields.iter().filter_map(|field| {
         let (_, value) = record.fields.iter().find(|(id, _)| *id == field.id)?;
-        Some(v1::FactField { id: field.id.clone(), title: field.title.clone(), value: value.clone() })
+        Some(v1::FactField {
+            id: field.id.clone(),
+            title: field.title.clone(),
+            value: value.clone(),
+            masked: false,
+        })
     });
     v1::Fact {
         name: fact_name(record.subject, record.id),
@@ -56,6 +61,7 @@ pub(in crate::grpc) fn details(vocabulary: &Vocabulary, found: &Enterprise) -> v
         kind: found.code.kind().as_str().to_owned(),
         registration: found.registration.as_ref().map(|r| registration(vocabulary, r)),
         fact_counts: found.counts.iter().map(count).collect(),
+        masked_codes: Vec::new(),
     }
 }
 

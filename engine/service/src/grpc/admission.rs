@@ -1,0 +1,416 @@
+//! Before a call is carried out: who asks, may they, and the audit trail.
+//!
+//! Every request message says here which method it belongs to and whom it is about; a handler gets at a message only
+//! through [`Gate::admit`] (or, message by message, [`Gate::admit_part`]), so no call passes without a decision. The
+//! decision, and that the call was made, are on disk before the call is carried out; when they cannot be written, the
+//! call is refused.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use hengxin_core::uscc::Uscc;
+use hengxin_core::vocabulary::Disclosure;
+use hengxin_proto::v1;
+use hengxin_store::{Call as AuditCall, Command, Decision, Job};
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use tonic::{Code, Request, Status};
+
+use super::gate::Gate;
+use super::parse;
+use super::status::refuse;
+use crate::access::{Access, Call, Caller, Credentials, Permission, Refusal, Resource, consented};
+use crate::engine::Engine;
+use crate::problem::Answer;
+
+/// Headers in which a caller says what for, and on what basis.
+const PURPOSE: &str = "hengxin-purpose";
+const BASIS: &str = "hengxin-legal-basis";
+/// Longest text of a header that is taken.
+const LONGEST: usize = 100;
+/// Codes that one entry of the audit trail names. Beyond them it gives their number.
+const NAMED: usize = 1000;
+
+/// Whom and what a message is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct About {
+    enterprises: Vec<String>,
+    /// The region of a list; empty for all.
+    territory: Option<String>,
+    field: String,
+    /// Who is said to act.
+    person: Option<String>,
+}
+
+impl About {
+    fn one(enterprise: &str) -> About {
+        About::many(std::slice::from_ref(&enterprise))
+    }
+
+    fn many(enterprises: &[impl AsRef<str>]) -> About {
+        // A resource name may go on after the code.
+        let code = |text: &str| {
+            let rest = text.strip_prefix("enterprises/").unwrap_or(text);
+            rest.split('/').next().unwrap_or_default().to_owned()
+        };
+        About {
+            enterprises: enterprises.iter().map(|text| code(text.as_ref())).collect(),
+            ..About::default()
+        }
+    }
+
+    fn list(region: &str) -> About {
+        About { territory: Some(region.to_owned()), ..About::default() }
+    }
+
+    fn by(person: &str) -> About {
+        About { person: Some(person.to_owned()), ..About::default() }
+    }
+
+    fn in_field(self, field: &str) -> About {
+        About { field: field.to_owned(), ..self }
+    }
+}
+
+/// A request message.
+pub(super) trait Concerns {
+    /// Service and method, as rules call the action.
+    const ACTION: &'static str;
+
+    /// Whom and what it is about.
+    fn about(&self) -> About;
+}
+
+macro_rules! concerns {
+    ($($message:ident: $action:literal, |$request:ident| $about:expr;)*) => {
+        $(impl Concerns for v1::$message {
+            const ACTION: &'static str = $action;
+
+            fn about(&self) -> About {
+                let $request = self;
+                $about
+            }
+        })*
+
+        /// Actions of all messages above.
+        #[cfg(test)]
+        const CONCERNED: &[&str] = &[$($action),*];
+    };
+}
+
+concerns! {
+    GetEnterpriseRequest: "LedgerService.GetEnterprise", |r| About::one(&r.name);
+    ListFactsRequest: "LedgerService.ListFacts", |r| About::one(&r.parent);
+    SearchEnterprisesRequest: "LedgerService.SearchEnterprises", |r| About::list(&r.region);
+    SubmitFactsRequest: "LedgerService.SubmitFacts", |r| About::many(&submitted(r));
+    EvaluateRequest: "ScoringService.Evaluate", |r| About::one(&r.enterprise);
+    BatchEvaluateRequest: "ScoringService.BatchEvaluate", |r| About::many(&r.enterprises);
+    GetEvaluationRequest: "ScoringService.GetEvaluation", |r| About::one(&r.name);
+    ListEvaluationsRequest: "ScoringService.ListEvaluations", |r| About::one(&r.parent);
+    SimulateEvaluationRequest: "ScoringService.SimulateEvaluation", |r| About::one(&r.enterprise);
+    GetTierRequest: "SupervisionService.GetTier", |r| About::one(&r.enterprise).in_field(&r.field);
+    BatchGetTiersRequest: "SupervisionService.BatchGetTiers", |r| About::many(&r.enterprises).in_field(&r.field);
+    ListTiersRequest: "SupervisionService.ListTiers", |r| About::list(&r.region).in_field(&r.field);
+    WatchTiersRequest: "SupervisionService.WatchTiers", |r| About::list(&r.region).in_field(&r.field);
+    IssueEvaluationReceiptRequest: "LogService.IssueEvaluationReceipt", |r| About::one(&r.name);
+    IssueTierReceiptRequest: "LogService.IssueTierReceipt", |r| About::one(&r.enterprise).in_field(&r.field);
+    GetTreeHeadRequest: "LogService.GetTreeHead", |_r| About::default();
+    ProveConsistencyRequest: "LogService.ProveConsistency", |_r| About::default();
+    StartRunRequest: "RescoringService.StartRun", |r| About::default().in_field(&r.field);
+    GetRunRequest: "RescoringService.GetRun", |_r| About::default();
+    ListRunsRequest: "RescoringService.ListRuns", |r| About::default().in_field(&r.field);
+    CancelRunRequest: "RescoringService.CancelRun", |_r| About::default();
+    WatchRunRequest: "RescoringService.WatchRun", |_r| About::default();
+    CreateScheduleRequest: "RescoringService.CreateSchedule", |_r| About::default();
+    ListSchedulesRequest: "RescoringService.ListSchedules", |_r| About::default();
+    PauseScheduleRequest: "RescoringService.PauseSchedule", |_r| About::default();
+    ResumeScheduleRequest: "RescoringService.ResumeSchedule", |_r| About::default();
+    DeleteScheduleRequest: "RescoringService.DeleteSchedule", |_r| About::default();
+    ListHistoriesRequest: "ModelService.ListHistories", |_r| About::default();
+    StartTrainingRequest: "ModelService.StartTraining", |r| About::by(&r.person);
+    StartValidationRequest: "ModelService.StartValidation", |r| About::by(&r.person);
+    StartComparisonRequest: "ModelService.StartComparison", |r| About::by(&r.person);
+    StartMonitoringRequest: "ModelService.StartMonitoring", |r| About::by(&r.person);
+    GetStudyRequest: "ModelService.GetStudy", |_r| About::default();
+    ListStudiesRequest: "ModelService.ListStudies", |_r| About::default();
+    WatchStudyRequest: "ModelService.WatchStudy", |_r| About::default();
+    ReadReportRequest: "ModelService.ReadReport", |r| About::by(&r.person);
+    GetModelRequest: "ModelService.GetModel", |_r| About::default();
+    ListModelsRequest: "ModelService.ListModels", |_r| About::default();
+    ApproveModelRequest: "ModelService.ApproveModel", |r| About::by(&r.person);
+    RetireModelRequest: "ModelService.RetireModel", |r| About::by(&r.person);
+    FetchModelRequest: "ModelService.FetchModel", |r| About::by(&r.person);
+    ListReleasesRequest: "ModelService.ListReleases", |_r| About::default();
+    ListStandardsRequest: "StandardService.ListStandards", |_r| About::default();
+    GetStandardRequest: "StandardService.GetStandard", |_r| About::default();
+    CheckStandardRequest: "StandardService.CheckStandard", |_r| About::default();
+    CompareStandardsRequest: "StandardService.CompareStandards", |r| About::many(&r.enterprises);
+}
+
+/// Whether calls of this action look at nothing of an enterprise, so that they leave no trail.
+fn leaves_no_trail(action: &str) -> bool {
+    matches!(
+        action,
+        "StandardService.ListStandards"
+            | "StandardService.GetStandard"
+            | "StandardService.CheckStandard"
+            | "LogService.GetTreeHead"
+            | "LogService.ProveConsistency"
+    )
+}
+
+/// Every method there is, as rules call the action.
+pub(crate) fn actions() -> impl Iterator<Item = String> {
+    let set = FileDescriptorSet::decode(hengxin_proto::FILE_DESCRIPTOR_SET).unwrap_or_default();
+    let ours = set.file.into_iter().filter(|file| file.package() == "hengxin.v1");
+    ours.flat_map(|file| file.service).flat_map(|service| {
+        let name = service.name().to_owned();
+        service.method.into_iter().map(move |method| format!("{name}.{}", method.name()))
+    })
+}
+
+/// Who asks and what for, of one call.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    caller: Caller,
+    purpose: String,
+    basis: String,
+}
+
+/// The most that is shown of an enterprise's facts.
+pub(super) type Sight = Disclosure;
+
+/// When callers with a limit last called, and how many calls they have saved up.
+#[derive(Debug, Default)]
+pub(super) struct Limits(Mutex<HashMap<String, (Instant, f64)>>);
+
+impl Limits {
+    /// Whether a call is within the caller's limit. Up to one second's calls are saved up.
+    fn take(&self, caller: &Caller) -> bool {
+        let Some(most) = caller.calls_per_second else { return true };
+        let (now, most) = (Instant::now(), f64::from(most));
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, saved) = all.entry(caller.name.clone()).or_insert((now, most));
+        *saved = (*saved + now.duration_since(*last).as_secs_f64() * most).min(most);
+        *last = now;
+        if *saved < 1.0 {
+            return false;
+        }
+        *saved -= 1.0;
+        true
+    }
+}
+
+impl Gate {
+    /// Lets a call in, or refuses it; either is in the audit trail first. The message, and how much is shown.
+    pub(super) async fn admit<M: Concerns>(&self, request: Request<M>) -> Result<(M, Sight), Status> {
+        let session = self.session::<M, M>(&request).await?;
+        let message = request.into_inner();
+        let sight = self.admit_part(&session, &message).await?;
+        Ok((message, sight))
+    }
+
+    /// Who asks, for a call whose messages are admitted one by one.
+    pub(super) async fn session<M: Concerns, T>(&self, request: &Request<T>) -> Result<Session, Status> {
+        let header = |name: &str| {
+            let value =
+                request.metadata().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            value.chars().take(LONGEST).collect::<String>()
+        };
+        let certificates = request.peer_certs();
+        let credentials = Credentials {
+            certificate: certificates.as_ref().and_then(|chain| chain.first()).map(AsRef::as_ref),
+            authorization: request.metadata().get("authorization").and_then(|value| value.to_str().ok()),
+        };
+        let (purpose, basis) = (header(PURPOSE), header(BASIS));
+        let identified = self.access().identify(&credentials);
+        let session = |caller| Session { caller, purpose, basis };
+        match identified {
+            Ok(caller) if self.limits().take(&caller) => Ok(session(caller)),
+            Ok(caller) => {
+                let message = format!("`{}` calls more often than agreed: try again later", caller.name);
+                Err(refuse(Code::ResourceExhausted, "CALLER_LIMIT", &message))
+            }
+            Err(refusal) => {
+                let unknown = Caller { name: "unknown".to_owned(), ..Caller::local() };
+                self.leave_trail(M::ACTION, &session(unknown), &About::default(), &Err(refusal.clone()))
+                    .await?;
+                Err(refused(&refusal))
+            }
+        }
+    }
+
+    /// Lets one message of a call in, or refuses it.
+    pub(super) async fn admit_part<M: Concerns>(
+        &self,
+        session: &Session,
+        message: &M,
+    ) -> Result<Sight, Status> {
+        let about = message.about();
+        let decided = if self.access().is_ruled() {
+            let (access, session, about) =
+                (std::sync::Arc::clone(self.access()), session.clone(), about.clone());
+            self.run(move |engine| decide(engine, &access, &session, M::ACTION, &about)).await?
+        } else {
+            self.access().decide(&session.caller, &Call::default())
+        };
+        self.leave_trail(M::ACTION, session, &about, &decided).await?;
+        decided.map(|permission| permission.sight).map_err(|refusal| refused(&refusal))
+    }
+
+    /// Waits until the audit trail holds the call.
+    async fn leave_trail(
+        &self,
+        action: &'static str,
+        session: &Session,
+        about: &About,
+        decided: &Result<Permission, Refusal>,
+    ) -> Result<(), Status> {
+        if leaves_no_trail(action) && decided.is_ok() {
+            return Ok(());
+        }
+        let (decision, detail) = match decided {
+            Ok(permission) => (Decision::Allowed, permission.by.join(" ")),
+            Err(refusal) => (Decision::Refused, refusal.to_string()),
+        };
+        let call = AuditCall {
+            method: action.to_owned(),
+            caller: session.caller.name.clone(),
+            department: session.caller.department.clone(),
+            purpose: session.purpose.clone(),
+            basis: session.basis.clone(),
+            subjects: subjects(&about.enterprises),
+            decision,
+            detail,
+        };
+        let job = Job { request: None, command: Command::Audit(call), respond: Box::new(|_| Vec::new()) };
+        self.write(job).await.map(drop).map_err(|failure| {
+            let message =
+                format!("the audit trail cannot be written, so the call is refused: {}", failure.message());
+            refuse(Code::Unavailable, "AUDIT_UNAVAILABLE", &message)
+        })
+    }
+}
+
+/// Texts that are no codes are left out: what stands there may be anything.
+fn subjects(enterprises: &[String]) -> String {
+    let codes = enterprises.iter().filter(|text| text.parse::<Uscc>().is_ok());
+    let mut named: Vec<&str> = codes.take(NAMED).map(String::as_str).collect();
+    let more = format!("+{}", enterprises.len().saturating_sub(NAMED));
+    if enterprises.len() > NAMED {
+        named.push(&more);
+    }
+    named.join(" ")
+}
+
+/// A call about several enterprises is permitted when it is for each of them; the least is shown that is shown of any.
+fn decide(
+    engine: &Engine,
+    access: &Access,
+    session: &Session,
+    action: &'static str,
+    about: &About,
+) -> Answer<Result<Permission, Refusal>> {
+    let caller = &session.caller;
+    if let Some(person) = &about.person
+        && *person != caller.name
+    {
+        return Ok(Err(Refusal::Person { found: parse::cut(person), expected: caller.name.clone() }));
+    }
+    let call = |resource| Call {
+        action,
+        purpose: session.purpose.clone(),
+        basis: session.basis.clone(),
+        field: about.field.clone(),
+        resource,
+    };
+    if about.enterprises.is_empty() {
+        let resource = about.territory.clone().map_or(Resource::Service, Resource::Territory);
+        return Ok(access.decide(caller, &call(resource)));
+    }
+    let snapshot = engine.snapshot(None)?;
+    let (today, vocabulary) = (engine.today(), engine.ledger().vocabulary());
+    let mut all: Option<Permission> = None;
+    for text in &about.enterprises {
+        // A text that is no code, and a code nobody knows, are somewhere in the nation.
+        let known = text.parse::<Uscc>().ok();
+        let (region, consent) = match known {
+            Some(code) => {
+                let file = snapshot.credit_file(code)?;
+                let region = file.as_ref().and_then(|file| file.as_file().registration(today)?.region);
+                let consent = consented(&snapshot, vocabulary, code, &caller.department, today)?;
+                (region.map(|region| region.to_string()), consent)
+            }
+            None => (None, false),
+        };
+        match access.decide(caller, &call(Resource::Enterprise { code: text.clone(), region, consent })) {
+            Err(refusal) => return Ok(Err(refusal)),
+            Ok(permission) => match &mut all {
+                None => all = Some(permission),
+                Some(so_far) => {
+                    so_far.sight = so_far.sight.min(permission.sight);
+                    so_far.by.retain(|rule| permission.by.contains(rule));
+                }
+            },
+        }
+    }
+    Ok(all.ok_or(Refusal::NotPermitted { action, caller: caller.name.clone(), about: String::new() }))
+}
+
+fn refused(refusal: &Refusal) -> Status {
+    let (code, reason) = match refusal {
+        Refusal::Unknown(_) => (Code::Unauthenticated, "CALLER_UNKNOWN"),
+        Refusal::Purpose { .. } => (Code::InvalidArgument, "PURPOSE_UNKNOWN"),
+        Refusal::Basis { .. } => (Code::InvalidArgument, "LEGAL_BASIS_UNKNOWN"),
+        Refusal::NotPermitted { .. } => (Code::PermissionDenied, "NOT_PERMITTED"),
+        Refusal::Person { .. } => (Code::PermissionDenied, "ANOTHER_PERSON"),
+    };
+    refuse(code, reason, &refusal.to_string())
+}
+
+/// The enterprises that submitted facts are about: whatever of their fields is a code. Marks and relations name two.
+fn submitted(request: &v1::SubmitFactsRequest) -> Vec<String> {
+    let fields = request.facts.iter().flat_map(|fact| &fact.fields);
+    let mut codes: Vec<String> = fields
+        .filter(|field| field.id == "subject_code")
+        .map(|field| field.value.trim().to_owned())
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_has_a_message_that_says_whom_it_is_about() {
+        let mut declared: Vec<String> = actions().collect();
+        let mut concerned: Vec<String> = CONCERNED.iter().map(|action| (*action).to_owned()).collect();
+        declared.sort();
+        concerned.sort();
+        assert_eq!(declared, concerned);
+    }
+
+    #[test]
+    fn an_enterprise_is_found_in_whatever_names_it() {
+        for text in [
+            "914403001922038216",
+            "enterprises/914403001922038216",
+            "enterprises/914403001922038216/evaluations/12",
+        ] {
+            assert_eq!(About::one(text).enterprises, ["914403001922038216"], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_saves_up_one_second_of_calls() {
+        let limits = Limits::default();
+        let caller = Caller { calls_per_second: Some(3), ..Caller::local() };
+        let taken = (0..10).filter(|_| limits.take(&caller)).count();
+        assert!((3..=4).contains(&taken), "{taken}");
+        assert!((0..10).all(|_| limits.take(&Caller::local())));
+    }
+}
