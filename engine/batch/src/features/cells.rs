@@ -103,11 +103,12 @@ impl Cells {
     pub(super) fn append(&mut self, more: Cells) {
         match (self, more) {
             (Cells::Text(a), Cells::Text(b)) => a.extend(b),
-            (Cells::Whole(a), Cells::Whole(b)) => a.extend(b),
             (Cells::Number(a), Cells::Number(b)) => a.extend(b),
             (Cells::Truth(a), Cells::Truth(b)) => a.extend(b),
             (Cells::Day(a), Cells::Day(b)) => a.extend(b),
-            (Cells::Moment(a), Cells::Moment(b)) | (Cells::Unzoned(a), Cells::Unzoned(b)) => a.extend(b),
+            (Cells::Whole(a), Cells::Whole(b))
+            | (Cells::Moment(a), Cells::Moment(b))
+            | (Cells::Unzoned(a), Cells::Unzoned(b)) => a.extend(b),
             (a, b) => unreachable!("a column of a file has one type, not {} and {}", a.kind(), b.kind()),
         }
     }

@@ -237,7 +237,7 @@ fn point(
             None => Err(("nothing".to_owned(), String::new())),
             Some(text) => text.parse::<Uscc>().map_err(|e| (format!("`{text}`"), format!(": {e}"))),
         },
-        other => Err((format!("a {}", other.kind()), String::new())),
+        other => Err((format!("{} `{}`", other.kind(), other.text(row)), String::new())),
     };
     let subject = subject
         .map_err(|(found, why)| ("subject", found, format!("a valid unified social credit code{why}")))?;
@@ -259,7 +259,7 @@ fn as_of(days: &Cells, row: usize) -> std::result::Result<Date, String> {
             let text = texts.get(row).and_then(Option::as_deref).ok_or_else(|| "nothing".to_owned())?;
             text.parse().map_err(|_| format!("`{text}`"))
         }
-        other => Err(format!("a {} ({})", other.kind(), other.text(row))),
+        other => Err(format!("{} `{}`", other.kind(), other.text(row))),
     }
 }
 
@@ -272,7 +272,7 @@ fn known_at(moments: &Cells, row: usize) -> std::result::Result<Moment, String> 
             let text = texts.get(row).and_then(Option::as_deref).ok_or_else(|| "nothing".to_owned())?;
             moment::from_text(text).map_err(|_| format!("`{text}`"))
         }
-        other => Err(format!("a {} ({})", other.kind(), other.text(row))),
+        other => Err(format!("{} `{}`", other.kind(), other.text(row))),
     }
 }
 

@@ -103,7 +103,7 @@ impl Source {
         let digest = match self {
             Source::Ledger(..) => {
                 let prints: Vec<String> =
-                    kept.iter().filter_map(|row| read.prints.get(*row)).map(|p| hex(p)).collect();
+                    kept.iter().filter_map(|row| read.prints.get(*row)).map(hex).collect();
                 digest::sha256_of(&prints.iter().map(String::as_str).collect::<Vec<_>>())
             }
             Source::Dataset(dataset) => dataset.manifest.digest.clone(),
