@@ -220,6 +220,10 @@ fn rows_that_could_not_have_been_asked_for_are_put_aside_with_the_reason() {
     // A delay lets in what became known soon after the day, and no more.
     let (_, told, _) = hengxin(at, &[&MAKE[..], &["--delay-days", "1"]].concat());
     assert!(told.contains("3 rows, 8 rejected"), "{told}");
+    let make = MAKE.map(|word| if word == "history.parquet" { "./points.csv" } else { word });
+    refused(at, &make, 2, "which is read, expected a file of its own");
+    let make = MAKE.map(|word| if word == "points.csv" { "nowhere.parquet" } else { word });
+    refused(at, &make, 2, "nowhere.parquet: ");
     list(at, "points.csv", &[row("2025-06-30,today")]);
     refused(at, &MAKE, 2, "no row is left: 1 of 1 rows rejected");
     std::fs::write(at.join("points.csv"), "subject,as_of,bad\n").unwrap();
@@ -422,6 +426,30 @@ fn what_is_recorded_later_in_a_ledger_changes_no_feature_and_what_was_recorded_b
         &[&check[..], &["--dataset", "first.csv.dataset"]].concat(),
         2,
         "the last one the source knows of",
+    );
+}
+
+#[test]
+fn relatives_and_results_are_read_and_the_check_says_what_it_did_not_do() {
+    let folder = prepared();
+    let at = folder.path();
+    let head = FEATURES.split("features:\n").next().unwrap();
+    let text = format!(
+        "{head}features:\n  - {{id: shared, title: x, source: {{project: x}}, reading: {{related: {{by: responsible-person, depth: 1, \
+         combine: sum, reading: {{in_force: abnormal-operation}}}}}}}}\n  - {{id: score, title: x, source: {{project: x}}, \
+         reading: {{result: {{standard: public-comprehensive, take: score}}}}}}\n"
+    );
+    std::fs::write(at.join("features.yaml"), text).unwrap();
+    done(at, &MAKE);
+    let lineage = lineage(at, "history.lineage.json");
+    let editions: Vec<&Value> =
+        lineage["standards"].as_array().unwrap().iter().map(|s| &s["edition"]).collect();
+    assert_eq!(editions, ["2019.1", "2026.1"]);
+    assert!(lineage["columns"][1]["known"].as_u64().unwrap() > 0);
+    let told = done(at, &[&CHECK[..], &["--all"]].concat());
+    assert!(
+        told.contains("relatives are looked at") && told.contains("every value is equal, recomputed"),
+        "{told}"
     );
 }
 

@@ -15,6 +15,15 @@ pub enum Refusal {
     TooMany,
 }
 
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::NobodyKnown => f.write_str("nothing was known of the subject at the moment"),
+            Refusal::TooMany => write!(f, "the subject has {TooMany}"),
+        }
+    }
+}
+
 impl Refusal {
     /// The field at fault, what was found, and what was expected.
     pub fn told(self, subject: &str) -> (&'static str, String, &'static str) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hengxin_batch::digest::sha256;
 use hengxin_batch::features::lineage::{self, Lineage, SourceKind};
 use hengxin_batch::features::table::{Table, display};
-use hengxin_batch::features::{Plans, Point, Rules};
+use hengxin_batch::features::{Plans, Point, Refusal, Rules};
 use hengxin_batch::moment;
 use hengxin_core::features::FeatureSet;
 use hengxin_core::reading::Measured;
@@ -118,22 +118,21 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     for place in 0..points.len() {
         let refused = found.values.refused().get(&place);
-        compare(
-            place,
-            &|i| refused.map_or_else(|| Ok(found.values.get(place, i)), |why| Err(why.told("it").1)),
-            RECOMPUTED,
-        );
+        let given = |i| refused.map_or_else(|| Ok(found.values.get(place, i)), |why| Err(why.to_string()));
+        compare(place, &given, RECOMPUTED);
     }
     // Files of relatives are cut by the usual way only.
     let alone = follows_nobody(&plans);
     if alone {
         for (place, given) in source.cut_away(&plans, &points, threads)?.iter().enumerate() {
-            compare(place, &|i| given.get(i).copied().ok_or_else(|| "no facts at all".to_owned()), CUT_AWAY);
+            let given = |i| given.get(i).copied().ok_or_else(|| Refusal::NobodyKnown.to_string());
+            compare(place, &given, CUT_AWAY);
         }
     }
     drop(bar);
     differences.sort_by_key(|difference| difference.row);
-    if arguments.all {
+    // Of values that differ nobody needs to be told that their counts do.
+    if arguments.all && differences.is_empty() {
         check_lineage(&lineage, set, &source, &found, points.len())?;
     }
     let told = Told {

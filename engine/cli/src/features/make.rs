@@ -42,6 +42,15 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (place, name) = beside(&arguments.out, "--out")?;
+    let same = |path: &PathBuf| {
+        path.canonicalize().is_ok_and(|path| arguments.out.canonicalize().is_ok_and(|out| out == path))
+    };
+    if [&arguments.features, &arguments.points].into_iter().any(same) {
+        let out = arguments.out.display();
+        return Err(Failure::Input(format!(
+            "--out: found `{out}`, which is read, expected a file of its own"
+        )));
+    }
     let catalogue = arguments.facts.catalogue()?;
     let edition = edition(&arguments.features, &catalogue)?;
     let source = Source::open(&arguments.facts, &catalogue)?;

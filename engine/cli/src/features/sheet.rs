@@ -10,6 +10,8 @@ use crate::rescore::batch;
 
 /// The list in a file, and its rows that are none: with more or fewer cells than the header, or too long.
 pub fn read(path: &Path) -> Result<(Sheet, Vec<Rejected>), Failure> {
+    // Whoever names a file that is not there is at fault, not the system.
+    std::fs::metadata(path).map_err(|e| crate::train::about(path, &e))?;
     if path.extension().is_some_and(|e| e == "parquet") {
         return Ok((Sheet::of_parquet(path).map_err(batch)?, Vec::new()));
     }

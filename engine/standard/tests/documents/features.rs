@@ -121,3 +121,13 @@ fn the_digest_is_of_the_file_and_of_what_it_reads() {
     assert!(file != closed && file != other_file && closed != other_closed);
     assert!(catalogue.features("f.yaml", "features: []").is_err());
 }
+
+#[test]
+fn the_file_on_the_page_is_sound() {
+    let page = include_str!("../../../../docs/features.md");
+    let text = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a file");
+    let catalogue = Catalogue::shipped().expect("the shipped standards");
+    let edition =
+        catalogue.features("docs/features.md", text).unwrap_or_else(|faulty| panic!("{}", faulty.plain()));
+    assert_eq!(edition.set.features.len(), 6);
+}
