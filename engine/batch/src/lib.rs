@@ -16,6 +16,7 @@ pub mod digest;
 pub mod due;
 mod error;
 pub mod evaluator;
+pub mod features;
 pub mod job;
 pub mod layout;
 pub mod manifest;

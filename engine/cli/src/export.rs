@@ -125,7 +125,8 @@ fn shards(
     Ok(shards)
 }
 
-fn row(subject: Uscc, version: RecordVersion) -> Row {
+/// A version of a record as a row.
+pub fn row(subject: Uscc, version: RecordVersion) -> Row {
     // The first bytes of the key sort as the key does: facts of one day stay in the order of their records.
     let mut fact = [0; 8];
     fact.copy_from_slice(&version.key[..8]);

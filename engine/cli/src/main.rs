@@ -13,6 +13,7 @@ mod draft;
 mod export;
 mod export_model;
 mod failure;
+mod features;
 mod ingest;
 mod intake;
 mod laboratory;
@@ -111,6 +112,8 @@ enum Command {
     Generate(district::Arguments),
     /// Check a dataset of facts, sort rows into one, or export the ledger as one.
     Dataset(dataset::Arguments),
+    /// Features for training from the ledger or a dataset, as known at past moments; and the check that none knows the future.
+    Features(features::Arguments),
     /// Train a scorecard on a history in Parquet.
     Train(train::Arguments),
     /// Validate a trained model on a history in Parquet.
@@ -158,6 +161,7 @@ fn main() -> std::process::ExitCode {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),
         Command::Dataset(arguments) => dataset::run(&arguments),
+        Command::Features(arguments) => features::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Export(arguments) => export_model::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),

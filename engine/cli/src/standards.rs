@@ -113,7 +113,8 @@ fn failed(problem: LoadError, as_json: bool) -> Failure {
     }
 }
 
-fn show_faults(file: &FaultyFile, as_json: bool) {
+/// Prints all faults of a document.
+pub fn show_faults(file: &FaultyFile, as_json: bool) {
     if as_json {
         for row in file.rows() {
             output::json(&json!({

@@ -18,7 +18,6 @@ use crate::readers::{Parts, Readers, contains, insert};
 use crate::reading::{Look, Measured, Unknown};
 use crate::region::RegionCode;
 use crate::selection::Selection;
-use crate::standard::Standard;
 use crate::tree::{Indicator, WhenUnknown};
 
 /// The answer for a file without facts, under one state of the registers.
@@ -152,7 +151,7 @@ pub(crate) struct Registers {
 impl Registers {
     pub fn new(
         selections: &[Selection],
-        standard: &Standard,
+        lags: &[i32],
         deliveries: &Deliveries,
         region: Option<RegionCode>,
         as_of: Date,
@@ -161,7 +160,7 @@ impl Registers {
         let delivered = selections.iter().map(|selection| {
             let mut all = true;
             for register in &selection.registers {
-                let lag = standard.lags.get(usize::from(register.0)).copied().unwrap_or(0);
+                let lag = lags.get(usize::from(register.0)).copied().unwrap_or(0);
                 let through = deliveries.through(*register, region).map(|through| through.plus_days(lag));
                 match through {
                     Some(through) if through >= as_of => stale_on = through.plus_days(1).min(stale_on),
@@ -238,7 +237,7 @@ impl Blanks {
         seen: Seen,
     ) -> usize {
         let standard = &plan.standard;
-        let registers = Registers::new(&standard.selections, standard, deliveries, region, plan.as_of);
+        let registers = Registers::new(&standard.selections, &standard.lags, deliveries, region, plan.as_of);
         if self.places.len() >= Blanks::SEEN_MAX || self.all.len() >= Blanks::ALL_MAX {
             self.places.clear();
             self.all.clear();

@@ -11,11 +11,12 @@ use crate::condition::{Condition, Truth};
 use crate::date::Date;
 use crate::fact::{Classes, Dossier};
 use crate::grade::{Effect, Grade};
-use crate::number::Points;
-use crate::picker::Picker;
+use crate::number::{Points, Rounding};
+use crate::picker::{Lifecycle, Picker};
 use crate::plan::{Nested, Plan};
 use crate::quantity::Watch;
 use crate::readers::{Parts, Readers, contains, places};
+use crate::reading::related::Related;
 use crate::reading::{Look, Measured, NestedResult};
 use crate::scope::Slot;
 use crate::standard::{Scale, Standard};
@@ -153,14 +154,7 @@ impl Workbench {
         let standard = &plan.standard;
         let own = Picker::new(&standard.selections, plan.as_of);
         let related = standard.related.iter().map(|r| Picker::new(&r.selections, plan.as_of)).collect();
-        let nested = plan
-            .nested
-            .iter()
-            .map(|nested| match nested {
-                Nested::Plan(plan) => Some(Workbench::new(Arc::clone(plan))),
-                Nested::NoEdition | Nested::Given(_) => None,
-            })
-            .collect();
+        let nested = nested_benches(&plan.nested);
         let readers = Readers::new(standard);
         let sheet = Sheet {
             results: Vec::new(),
@@ -234,22 +228,12 @@ fn judge<T: Trace>(
 
     let (registration, next) = dossier.file.registration_and_next(plan.as_of);
     due = next.unwrap_or(Date::FOREVER).min(due);
-    results.clear();
-    for (nested, inner) in plan.nested.iter().zip(nested) {
-        results.push(match (nested, inner) {
-            (Nested::Given(result), _) => Some(*result),
-            (Nested::Plan(_), Some(inner)) => {
-                let result = evaluate(inner, classes, dossier, &mut crate::trace::Silent);
-                due = result.horizon.unwrap_or(Date::FOREVER).min(due);
-                Some(NestedResult { score: result.outcome.score(), grade: result.outcome.grade() })
-            }
-            (Nested::Plan(_) | Nested::NoEdition, _) => None,
-        });
-    }
+    evaluate_nested(&plan.nested, nested, results, classes, dossier, &mut due);
+    let manner = Manner::of(standard);
     measure_related(
         &mut bench.related,
         &mut bench.related_measured,
-        standard,
+        manner,
         plan.as_of,
         classes,
         dossier,
@@ -479,18 +463,67 @@ fn group_value<T: Trace>(
     value
 }
 
+/// The results of the standards that are read, each on the same file; lowers `due`.
+pub(crate) fn evaluate_nested(
+    nested: &[Nested],
+    benches: &mut [Option<Workbench>],
+    results: &mut Vec<Option<NestedResult>>,
+    classes: &Classes,
+    dossier: &Dossier<'_>,
+    due: &mut Date,
+) {
+    results.clear();
+    for (nested, inner) in nested.iter().zip(benches) {
+        results.push(match (nested, inner) {
+            (Nested::Given(result), _) => Some(*result),
+            (Nested::Plan(_), Some(inner)) => {
+                let result = evaluate(inner, classes, dossier, &mut crate::trace::Silent);
+                *due = result.horizon.unwrap_or(Date::FOREVER).min(*due);
+                Some(NestedResult { score: result.outcome.score(), grade: result.outcome.grade() })
+            }
+            (Nested::Plan(_) | Nested::NoEdition, _) => None,
+        });
+    }
+}
+
+/// Workbenches of the standards that are read.
+pub(crate) fn nested_benches(nested: &[Nested]) -> Vec<Option<Workbench>> {
+    let bench = |nested: &Nested| match nested {
+        Nested::Plan(plan) => Some(Workbench::new(Arc::clone(plan))),
+        Nested::NoEdition | Nested::Given(_) => None,
+    };
+    nested.iter().map(bench).collect()
+}
+
+/// How a document's readings look at facts, whatever it does with what they give.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner<'s> {
+    pub related: &'s [Related],
+    pub lifecycle: Lifecycle,
+    pub rounding: Rounding,
+    /// As [`Standard::lags`].
+    pub lags: &'s [i32],
+}
+
+impl<'s> Manner<'s> {
+    fn of(standard: &'s Standard) -> Manner<'s> {
+        let Standard { related, lifecycle, rounding, lags, .. } = standard;
+        Manner { related, lifecycle: *lifecycle, rounding: *rounding, lags }
+    }
+}
+
 /// Per related reading: what it gives over the subjects that its relation leads to.
-fn measure_related(
+pub(crate) fn measure_related(
     pickers: &mut [Picker],
     measured: &mut Vec<Measured>,
-    standard: &Standard,
+    manner: Manner<'_>,
     as_of: Date,
     classes: &Classes,
     dossier: &Dossier<'_>,
     due: &mut Date,
 ) {
     measured.clear();
-    for (related, picker) in standard.related.iter().zip(pickers) {
+    for (related, picker) in manner.related.iter().zip(pickers) {
         picker.admit(&related.selections, classes.as_slice());
         let mut each = Vec::new();
         let mut seen: Vec<Uscc> = Vec::new();
@@ -507,11 +540,11 @@ fn measure_related(
                 continue;
             }
             seen.push(path.file.subject);
-            picker.pick(standard.lifecycle, &path.file.facts, due);
+            picker.pick(manner.lifecycle, &path.file.facts, due);
             let (registration, next) = path.file.registration_and_next(as_of);
             let region = registration.and_then(|r| r.region);
             let registers =
-                Registers::new(&related.selections, standard, path.file.deliveries, region, as_of);
+                Registers::new(&related.selections, manner.lags, path.file.deliveries, region, as_of);
             *due = next.unwrap_or(Date::FOREVER).min(registers.stale_on).min(*due);
             let look = Look {
                 as_of,
@@ -522,7 +555,7 @@ fn measure_related(
                 registration,
                 results: &[],
                 related: &[],
-                rounding: standard.rounding,
+                rounding: manner.rounding,
                 group: None,
             };
             each.push(related.reading.measure(&look, Watch::Every, due));

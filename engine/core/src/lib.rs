@@ -10,6 +10,7 @@ pub mod date;
 pub mod document;
 pub mod draft;
 pub mod fact;
+pub mod features;
 pub mod grade;
 pub mod industry;
 pub mod kernel;

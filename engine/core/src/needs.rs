@@ -4,8 +4,12 @@
 //! look at: a column that is not needed never changes a result, its horizon included, whatever it holds. Evidence and
 //! the facts' ids, classes, days and repairs are not asked about here; every evaluation needs those.
 
+use crate::features::FeaturePlan;
+use crate::picker::Lifecycle;
 use crate::plan::{Nested, Plan};
 use crate::reading::Input;
+use crate::reading::related::Related;
+use crate::selection::Selection;
 use crate::standard::Standard;
 
 /// Which columns of [`Facts`](crate::fact::Facts), and whether related subjects, can influence a plan's result.
@@ -51,29 +55,11 @@ impl Needs {
     }
 
     fn of_standard(standard: &Standard) -> Needs {
-        let related = standard.related.iter();
-        let mut selections =
-            standard.selections.iter().chain(related.clone().flat_map(|related| &related.selections));
-        let mut needs = Needs {
-            ends_on: selections.any(|selection| selection.in_force),
-            number: false,
-            reference: false,
-            publicity_until: !standard.lifecycle.past_publicity_counts,
-            objections: standard.lifecycle.objection_suspends,
-            related: !standard.related.is_empty(),
-        };
-        let mut visit = |input| match input {
-            Input::Number => needs.number = true,
-            Input::Reference => needs.reference = true,
-            // Read from the registration, from files of their own, and from plans that are asked themselves.
-            Input::Registration | Input::Related | Input::Result => {}
-        };
+        let mut needs = Needs::of_selections(&standard.selections, &standard.related, standard.lifecycle);
+        let mut visit = |input| needs.widen(input);
         for indicator in &standard.indicators {
             indicator.reading.inputs(&mut visit);
             indicator.rule.inputs(&mut visit);
-        }
-        for related in related {
-            related.reading.inputs(&mut visit);
         }
         let rules = standard.eligibility.iter().map(|rule| &rule.exclude_when);
         let cases = standard.scale.iter().flat_map(|scale| scale.base.cases.iter().map(|(when, _)| when));
@@ -81,5 +67,43 @@ impl Needs {
             condition.inputs(&mut visit);
         }
         needs
+    }
+    /// What a set of features looks at.
+    pub(crate) fn of_features(plan: &FeaturePlan) -> Needs {
+        let set = &plan.set;
+        let mut needs = Needs::of_selections(&set.selections, &set.related, set.lifecycle);
+        for feature in &set.features {
+            feature.reading.inputs(&mut |input| needs.widen(input));
+        }
+        plan.nested.iter().fold(needs, |needs, nested| match nested {
+            Nested::Plan(plan) => needs.and(Needs::of(plan)),
+            Nested::NoEdition | Nested::Given(_) => needs,
+        })
+    }
+
+    /// What is looked at to pick facts, and on related subjects.
+    fn of_selections(selections: &[Selection], related: &[Related], lifecycle: Lifecycle) -> Needs {
+        let mut all = selections.iter().chain(related.iter().flat_map(|related| &related.selections));
+        let mut needs = Needs {
+            ends_on: all.any(|selection| selection.in_force),
+            number: false,
+            reference: false,
+            publicity_until: !lifecycle.past_publicity_counts,
+            objections: lifecycle.objection_suspends,
+            related: !related.is_empty(),
+        };
+        for related in related {
+            related.reading.inputs(&mut |input| needs.widen(input));
+        }
+        needs
+    }
+
+    fn widen(&mut self, input: Input) {
+        match input {
+            Input::Number => self.number = true,
+            Input::Reference => self.reference = true,
+            // Read from the registration, from files of their own, and from plans that are asked themselves.
+            Input::Registration | Input::Related | Input::Result => {}
+        }
     }
 }

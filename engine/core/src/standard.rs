@@ -344,7 +344,7 @@ fn parse_cycle(node: &Node, faults: &mut Faults) -> Option<Cycle> {
     Some([Cycle::Month, Cycle::Quarter, Cycle::Year, Cycle::Change][every?])
 }
 
-fn parse_lifecycle(node: &Node, faults: &mut Faults) -> Lifecycle {
+pub(crate) fn parse_lifecycle(node: &Node, faults: &mut Faults) -> Lifecycle {
     let Some(mut f) = Fields::open(node, "a lifecycle", faults) else { return Lifecycle::default() };
     let objection =
         f.take("objection").and_then(|n| document::name(n, "an effect", &["counts", "suspended"], faults));

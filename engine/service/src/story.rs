@@ -99,13 +99,7 @@ pub enum Reason {
 
 /// A short name of a reason for not knowing.
 pub const fn unknown_id(unknown: Unknown) -> &'static str {
-    match unknown {
-        Unknown::NotDelivered => "register-not-delivered",
-        Unknown::NoRecord => "no-record",
-        Unknown::ZeroDivisor => "zero-divisor",
-        Unknown::NotRegistered => "not-registered",
-        Unknown::NoResult => "no-result",
-    }
+    unknown.id()
 }
 
 /// The same in words.

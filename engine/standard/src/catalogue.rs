@@ -396,18 +396,7 @@ impl Catalogue {
     /// work, also in the standards that look at its result.
     pub fn plan_with(&self, edition: &Edition, as_of: Date, pinned: &[&Edition]) -> Arc<Plan> {
         let standard = &edition.standard;
-        let read = |id: &String| {
-            let pinned = pinned.iter().copied().find(|edition| edition.standard.id == *id);
-            pinned.or_else(|| self.standard(id, as_of).ok())
-        };
-        let nested = standard
-            .depends
-            .iter()
-            .map(|id| match read(id) {
-                Some(edition) => Nested::Plan(self.plan_with(edition, as_of, pinned)),
-                None => Nested::NoEdition,
-            })
-            .collect();
+        let nested = self.nested(&standard.depends, as_of, pinned);
         // A known edition of this standard or of one it reads that begins later may change the answer.
         let next = std::iter::once(&standard.id)
             .chain(&standard.depends)
@@ -417,6 +406,19 @@ impl Catalogue {
             .filter(|first| *first > as_of)
             .min();
         Arc::new(Plan::resolve(Arc::clone(standard), as_of, nested, next.unwrap_or(Date::FOREVER)))
+    }
+
+    /// Where the results of the standards with these ids come from on a date.
+    pub(crate) fn nested(&self, ids: &[String], as_of: Date, pinned: &[&Edition]) -> Vec<Nested> {
+        let read = |id: &String| {
+            let pinned = pinned.iter().copied().find(|edition| edition.standard.id == *id);
+            pinned.or_else(|| self.standard(id, as_of).ok())
+        };
+        let nested = ids.iter().map(|id| match read(id) {
+            Some(edition) => Nested::Plan(self.plan_with(edition, as_of, pinned)),
+            None => Nested::NoEdition,
+        });
+        nested.collect()
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod cases;
 pub mod catalogue;
+pub mod features;
 pub mod folder;
 pub mod lock;
 pub mod report;
@@ -12,4 +13,5 @@ mod together;
 mod yaml;
 
 pub use catalogue::{Catalogue, Edition, NoEdition, PolicyEdition};
+pub use features::FeatureEdition;
 pub use yaml::parse_document;

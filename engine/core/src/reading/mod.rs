@@ -39,6 +39,28 @@ pub enum Unknown {
     NoResult,
 }
 
+impl Unknown {
+    /// Every reason.
+    pub const ALL: [Unknown; 5] = [
+        Unknown::NotDelivered,
+        Unknown::NoRecord,
+        Unknown::ZeroDivisor,
+        Unknown::NotRegistered,
+        Unknown::NoResult,
+    ];
+
+    /// A short name for it.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Unknown::NotDelivered => "register-not-delivered",
+            Unknown::NoRecord => "no-record",
+            Unknown::ZeroDivisor => "zero-divisor",
+            Unknown::NotRegistered => "not-registered",
+            Unknown::NoResult => "no-result",
+        }
+    }
+}
+
 /// What a reading gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measured {

@@ -5,4 +5,5 @@ mod cases;
 mod catalogue;
 mod common;
 mod examples;
+mod features;
 mod schema;
