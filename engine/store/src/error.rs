@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::ErrorCode;
+use crate::db;
 
 /// Who has to act on an error. The service turns this into a gRPC status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +228,7 @@ pub enum Error {
     },
     /// Anything else the database engine reports.
     #[error("the database engine failed: {0}")]
-    Engine(Arc<rusqlite::Error>),
+    Engine(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 /// The result of anything the ledger does.
@@ -277,6 +277,11 @@ impl Error {
         Error::Corrupt { detail: detail.into() }
     }
 
+    /// What an engine reports and nobody here has a better word for.
+    pub(crate) fn engine(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::Engine(Arc::new(error))
+    }
+
     pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Error {
         Error::Io { path: path.to_owned(), source: Arc::new(source) }
     }
@@ -286,24 +291,13 @@ fn how_long(waited: Option<Duration>) -> String {
     waited.map(|w| format!(", waited {:.1} s", w.as_secs_f64())).unwrap_or_default()
 }
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Error {
-        match &error {
-            rusqlite::Error::SqliteFailure(failure, message) => match failure.code {
-                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Busy { waited: None },
-                ErrorCode::DiskFull => Error::Full,
-                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-                    Error::corrupt(message.clone().unwrap_or_else(|| failure.to_string()))
-                }
-                ErrorCode::ReadOnly => Error::ReadOnly,
-                _ => Error::Engine(Arc::new(error)),
-            },
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Error {
+        match error {
             // A value of another type than its column declares can only come from a damaged page.
-            rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::Utf8Error(..)
-            | rusqlite::Error::InvalidColumnType(..) => Error::corrupt(error.to_string()),
-            _ => Error::Engine(Arc::new(error)),
+            db::Error::Value { .. } | db::Error::JournalMode { .. } => Error::corrupt(error.to_string()),
+            db::Error::Sqlite(error) => db::sqlite::meaning(error),
+            db::Error::NoRow | db::Error::Parameters { .. } => Error::engine(error),
         }
     }
 }

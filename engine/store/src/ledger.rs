@@ -8,9 +8,9 @@ use std::time::Duration;
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Classes;
 use hengxin_core::vocabulary::Vocabulary;
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::clock::{Clock, SystemClock};
+use crate::db::{Access, Connection, OptionalExtension};
 use crate::deliveries::DeliveryBook;
 use crate::dictionary::SharedDictionary;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::laboratory::LaboratoryBook;
 use crate::protect::{self, Protector};
 use crate::recorder::Recorder;
 use crate::run::RunBook;
-use crate::schema::{self, Access};
+use crate::schema;
 use crate::snapshot::Snapshot;
 
 /// Idle reading connections kept for the next snapshot.
@@ -286,7 +286,7 @@ fn ensure_key(connection: &Connection, path: &Path) -> Result<Protector> {
     if let Some(protector) = check_key(connection, path)? {
         return Ok(protector);
     }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
+    connection.begin_write()?;
     let made = (|| {
         if let Some(protector) = check_key(connection, path)? {
             return Ok(protector);
@@ -299,11 +299,11 @@ fn ensure_key(connection: &Connection, path: &Path) -> Result<Protector> {
         };
         connection
             .execute("INSERT INTO settings (name, value) VALUES ('key-id', ?1)", [protector.key_id()])?;
-        connection.execute_batch("COMMIT")?;
+        connection.commit()?;
         Ok(protector)
     })();
-    if made.is_err() && !connection.is_autocommit() {
-        let _ = connection.execute_batch("ROLLBACK");
+    if made.is_err() {
+        connection.roll_back();
     }
     made
 }

@@ -17,6 +17,7 @@
 
 mod append;
 mod clock;
+mod db;
 mod deliveries;
 mod dictionary;
 mod encode;

@@ -1,9 +1,9 @@
 //! Rows that could not be recorded: kept with every reason, exported, mended, handed in again.
 
 use hengxin_core::date::Moment;
-use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::encode::push_json;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
@@ -174,7 +174,7 @@ const SELECT: &str = "SELECT id, source, line, recorded_at, code, cells, reasons
                               WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
                       FROM quarantine";
 
-fn quarantined(row: &Row<'_>) -> Result<Quarantined> {
+fn quarantined(row: Row<'_>) -> Result<Quarantined> {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let (cells, reasons): (String, String) = (row.get(5)?, row.get(6)?);
     let damaged = |error: serde_json::Error| Error::corrupt(format!("a quarantined row: {error}"));
@@ -188,7 +188,7 @@ fn quarantined(row: &Row<'_>) -> Result<Quarantined> {
             cells: serde_json::from_str(&cells).map_err(damaged)?,
             reasons: serde_json::from_str(&reasons).map_err(damaged)?,
         },
-        status: match row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+        status: match row.get::<Option<&str>>(7)? {
             None => QuarantineStatus::Open,
             Some("dismissed") => QuarantineStatus::Dismissed,
             Some(_) => QuarantineStatus::Resubmitted,

@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering;
 
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Delivery;
-use rusqlite::Connection;
 
 use crate::append::{self, ClassBook};
+use crate::db::{Access, Connection};
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
 use crate::quarantine;
 use crate::results::{self, Recorded, Results};
-use crate::schema::{self, Access};
+use crate::schema;
 use crate::submission::{Batch, Report};
 
 /// A connection that writes. Each call is one transaction: all of it is recorded, or nothing.
@@ -120,28 +120,24 @@ impl Recorder {
     }
 
     pub(crate) fn commit(&mut self) -> Result<()> {
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
+        Ok(self.connection.commit()?)
     }
 
     /// Ends the transaction without effect. Classes numbered in it are forgotten with it.
     pub(crate) fn roll_back(&mut self) {
-        // Some failures have ended the transaction already; then there is nothing left to undo.
-        if !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
+        self.connection.roll_back();
         self.book = ClassBook::default();
     }
 
     /// Runs `work` in a savepoint of the running transaction: an error undoes this part alone.
     pub(crate) fn part<T>(&mut self, work: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
         let classes = self.book.len();
-        self.connection.prepare_cached("SAVEPOINT part")?.execute([])?;
+        self.connection.savepoint()?;
         let result = work(self);
         if result.is_ok() {
-            self.connection.prepare_cached("RELEASE part")?.execute([])?;
+            self.connection.release()?;
         } else if !self.connection.is_autocommit() {
-            self.connection.execute_batch("ROLLBACK TO part; RELEASE part")?;
+            self.connection.undo()?;
             self.book.forget_after(classes);
         }
         result
@@ -160,12 +156,11 @@ impl Recorder {
 /// Commits what was done since [`begin`], or undoes it.
 pub(crate) fn end<T>(connection: &Connection, result: Result<T>) -> Result<T> {
     let result = result.and_then(|value| {
-        connection.prepare_cached("COMMIT")?.execute([])?;
+        connection.commit()?;
         Ok(value)
     });
-    // Some failures have ended the transaction already; then there is nothing left to undo.
-    if result.is_err() && !connection.is_autocommit() {
-        let _ = connection.execute_batch("ROLLBACK");
+    if result.is_err() {
+        connection.roll_back();
     }
     result
 }
@@ -173,22 +168,17 @@ pub(crate) fn end<T>(connection: &Connection, result: Result<T>) -> Result<T> {
 /// A connection that writes.
 pub(crate) fn writing(shared: &Shared) -> Result<Connection> {
     let connection = schema::connect(&shared.path, Access::Write, shared.options.busy_wait)?;
-    // A large batch dirties many pages; those that do not fit here are written twice. The log a large batch
-    // leaves behind is cut back to a size that later commits reuse.
-    connection.execute_batch("PRAGMA cache_size = -262144; PRAGMA journal_size_limit = 67108864;")?;
-    if let Some(pages) = shared.options.pages_max {
-        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-    }
+    connection.for_writing(shared.options.pages_max)?;
     Ok(connection)
 }
 
 /// Takes the write lock, waiting for other writers as long as the options say.
 pub(crate) fn begin(shared: &Shared, connection: &Connection) -> Result<()> {
     shared.waiting.fetch_add(1, Ordering::Relaxed);
-    let begun = connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([]));
+    let begun = connection.begin_write();
     shared.waiting.fetch_sub(1, Ordering::Relaxed);
     match begun.map_err(Error::from) {
         Err(Error::Busy { .. }) => Err(Error::Busy { waited: Some(shared.options.busy_wait) }),
-        result => result.map(|_| ()),
+        result => result,
     }
 }

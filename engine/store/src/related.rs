@@ -7,8 +7,8 @@ use hengxin_core::fact::{Dossier, Related};
 use hengxin_core::relation::{NoPaths, Path, RELATIONS_MAX, Reach, Relation, Relations, To};
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Field;
-use rusqlite::OptionalExtension;
 
+use crate::db::OptionalExtension;
 use crate::encode::hex;
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
@@ -173,7 +173,7 @@ impl Snapshot {
         let mut rows = statement.query((person, kind, limit))?;
         let mut subjects = Vec::new();
         while let Some(row) = rows.next()? {
-            subjects.push(stored_code(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+            subjects.push(stored_code(row.get::<&str>(0)?)?);
         }
         Ok(subjects)
     }

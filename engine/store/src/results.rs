@@ -8,8 +8,8 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
-use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
 use crate::snapshot::Snapshot;
@@ -454,12 +454,12 @@ impl Snapshot {
     }
 }
 
-fn read_evaluation(row: &Row<'_>) -> Result<Stored<EvaluationRecord>> {
+fn read_evaluation(row: Row<'_>) -> Result<Stored<EvaluationRecord>> {
     Ok(Stored {
         id: unsigned(row.get(0)?),
         recorded_at: Moment(row.get(1)?),
         record: EvaluationRecord {
-            subject: stored_code(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
+            subject: stored_code(row.get::<&str>(2)?)?,
             standard: row.get(3)?,
             edition: row.get(4)?,
             standard_digest: row.get(5)?,
@@ -469,21 +469,21 @@ fn read_evaluation(row: &Row<'_>) -> Result<Stored<EvaluationRecord>> {
             outcome: row.get(9)?,
             score: row.get(10)?,
             grade: row.get(11)?,
-            horizon: row.get::<_, Option<i32>>(12)?.map(Date::from_days),
+            horizon: row.get::<Option<i32>>(12)?.map(Date::from_days),
             body: row.get(13)?,
         },
     })
 }
 
-fn read_tier(row: &Row<'_>) -> Result<Stored<TierRecord>> {
+fn read_tier(row: Row<'_>) -> Result<Stored<TierRecord>> {
     let evaluation = |id: Option<i64>| id.map(|id| EvaluationRef::Stored(unsigned(id)));
     let region: Option<u32> = row.get(12)?;
-    let industry = row.get_ref(13)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    let industry = row.get::<Option<&str>>(13)?;
     Ok(Stored {
         id: unsigned(row.get(0)?),
         recorded_at: Moment(row.get(1)?),
         record: TierRecord {
-            subject: stored_code(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
+            subject: stored_code(row.get::<&str>(2)?)?,
             field: row.get(3)?,
             policy: row.get(4)?,
             edition: row.get(5)?,

@@ -25,20 +25,11 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Corrupt`] naming the first thing found; engine failures.
     pub fn verify(&self) -> Result<Verified> {
-        let found: String = self.connection().query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if found != "ok" {
-            return Err(Error::corrupt(found));
-        }
-        let mut statement = self.connection().prepare("PRAGMA foreign_key_check")?;
-        let mut rows = statement.query([])?;
-        if let Some(row) = rows.next()? {
-            let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-            return Err(Error::corrupt(format!(
-                "a row of `{table}` refers to a row of `{parent}` that is not there"
-            )));
+        if let Some(damage) = self.connection().damage()? {
+            return Err(Error::corrupt(damage));
         }
         let mut last = 0;
-        let mut statement = self.connection().prepare(
+        let mut statement = self.connection().prepare_cached(
             "SELECT facts.seq, subjects.code, key, classes.code, classes.attributes, occurred_on, ends_on,
                     publicity_until, number, target, reference, content, body,
                     registrations.seq IS NOT NULL, established_on, region, industry, capital,
@@ -62,7 +53,7 @@ impl Snapshot {
             let (attributes, body): (String, String) = (row.get(4)?, row.get(12)?);
             let (target, reference): (Option<Key>, Option<String>) = (row.get(9)?, row.get(10)?);
             let day = |column: usize| -> Result<Date> {
-                Ok(row.get::<_, Option<i32>>(column)?.map_or(Date::FOREVER, Date::from_days))
+                Ok(row.get::<Option<i32>>(column)?.map_or(Date::FOREVER, Date::from_days))
             };
             let content = encode::content(&Content {
                 subject: &subject,
@@ -78,7 +69,7 @@ impl Snapshot {
                 body: &body,
                 side: &side,
             });
-            if content != row.get::<_, [u8; 32]>(11)? {
+            if content != row.get::<[u8; 32]>(11)? {
                 return Err(Error::corrupt(format!("fact {seq} does not match its digest")));
             }
         }
@@ -86,10 +77,10 @@ impl Snapshot {
     }
 }
 
-fn side(row: &rusqlite::Row<'_>) -> Result<Side> {
+fn side(row: crate::db::Row<'_>) -> Result<Side> {
     if row.get(13)? {
         return Ok(Side::Registration(Box::new(RegistrationSide {
-            established_on: row.get::<_, Option<i32>>(14)?.map(Date::from_days),
+            established_on: row.get::<Option<i32>>(14)?.map(Date::from_days),
             // Part of the attributes, not of this table.
             legal_form: None,
             region: row.get(15)?,
@@ -97,7 +88,7 @@ fn side(row: &rusqlite::Row<'_>) -> Result<Side> {
             capital: row.get(17)?,
         })));
     }
-    let Some(kind) = row.get::<_, Option<String>>(18)? else { return Ok(Side::None) };
+    let Some(kind) = row.get::<Option<String>>(18)? else { return Ok(Side::None) };
     let (subject, person): (Option<String>, Option<String>) = (row.get(19)?, row.get(20)?);
     let to = match (subject, person) {
         (Some(code), _) => RelatedTo::Subject(stored_code(&code)?),

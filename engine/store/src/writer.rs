@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Delivery;
-use rusqlite::{Connection, OptionalExtension};
 
+use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::recorder::Recorder;

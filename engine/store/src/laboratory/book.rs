@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use hengxin_core::date::Moment;
-use rusqlite::Connection;
 
 use super::error::LaboratoryError;
 use super::model::{ModelAct, split};
 use super::record::{self, HistoryFile, HistoryRecord, StudyKind, StudyRecord, StudyState};
 use super::release::{FigureRecord, signed};
+use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
 use crate::recorder;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hengxin_core::date::{Date, Moment};
-use rusqlite::{Connection, OptionalExtension as _};
 
 use super::lock::Lock;
 use super::record::{self, RunRecord, RunState, number};
+use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
 use crate::recorder;

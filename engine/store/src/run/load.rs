@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use hengxin_core::date::Date;
 use hengxin_core::region::RegionCode;
-use rusqlite::OptionalExtension as _;
 
 use super::book::{Claim, RunBook, signed};
 use super::record::number;
 use super::tiers::RunTier;
+use crate::db::OptionalExtension;
 use crate::error::{Error, Result};
 
 /// Rows of one transaction: some tens of milliseconds.
@@ -138,9 +138,7 @@ impl RunBook {
                     row.horizon.map(Date::days),
                 ));
             match done {
-                Err(rusqlite::Error::SqliteFailure(failure, _))
-                    if failure.code == rusqlite::ErrorCode::ConstraintViolation =>
-                {
+                Err(error) if error.is_constraint() => {
                     return Err(Error::WrongResults {
                         run: load.claim.run.id,
                         detail: format!("`{}` comes twice, expected each subject once", row.subject),
@@ -361,8 +359,8 @@ impl RunBook {
             "SELECT EXISTS (SELECT 1 FROM ({kept}) WHERE load = ?1) OR EXISTS (SELECT 1 FROM loads WHERE id = ?1)"
         ))?;
         let mut after = 0i64;
-        while let Some(load) = next.query_row([after], |row| row.get::<_, i64>(0)).optional()? {
-            if !needed.query_row([load], |row| row.get::<_, bool>(0))? {
+        while let Some(load) = next.query_row([after], |row| row.get::<i64>(0)).optional()? {
+            if !needed.query_row([load], |row| row.get::<bool>(0))? {
                 return Ok(Some(load));
             }
             after = load;

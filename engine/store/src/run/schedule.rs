@@ -3,9 +3,9 @@
 //! The store keeps cron expressions and time zones as texts; the service reads them.
 
 use hengxin_core::date::{Date, Moment};
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::book::{NewRun, RunBook};
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::words::words;
@@ -238,8 +238,8 @@ fn find(connection: &Connection, name: &str) -> Result<Option<ScheduleRecord>> {
     statement.query_row([name], |row| Ok(read(row))).optional()?.transpose()
 }
 
-fn read(row: &Row<'_>) -> Result<ScheduleRecord> {
-    let text = |column: usize| row.get::<_, String>(column);
+fn read(row: Row<'_>) -> Result<ScheduleRecord> {
+    let text = |column: usize| row.get::<String>(column);
     let (fields, cut_off, missed) = (text(1)?, text(4)?, text(5)?);
     let wrong = |what: &str, found: &str| Error::corrupt(format!("{what} of a schedule `{found}`"));
     Ok(ScheduleRecord {

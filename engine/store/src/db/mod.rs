@@ -1,0 +1,333 @@
+//! One connection type over the database engines the ledger can lie in, so that the rest of the crate is written once.
+//!
+//! The surface is rusqlite's, as far as the crate uses it: statements are prepared once and kept, parameters are `?1`,
+//! `?2`, rows are read column by column and may be borrowed from. What engines do differently has a name here
+//! (transactions, savepoints) or lies in the file of the engine.
+
+pub(crate) mod sqlite;
+mod value;
+
+use std::path::Path;
+use std::time::Duration;
+
+pub(crate) use value::{FromValue, Params, Value};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// What an engine reports.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A row was expected where there is none.
+    #[error("no row, expected one")]
+    NoRow,
+    /// A column holds what its type does not allow. Only damage does that.
+    #[error("column {column} of a row holds {found}, expected {expected}")]
+    Value { column: usize, found: &'static str, expected: &'static str },
+    /// A statement was given another number of parameters than it has: a mistake in this crate.
+    #[error("{found} parameters, expected {expected}")]
+    Parameters { found: usize, expected: usize },
+    /// The log the file must have cannot be turned on.
+    #[error("journal mode `{found}`, expected `wal`")]
+    JournalMode { found: String },
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether what was to be opened is no database at all.
+    pub(crate) fn is_no_database(&self) -> bool {
+        match self {
+            Error::NoRow | Error::Value { .. } | Error::Parameters { .. } | Error::JournalMode { .. } => {
+                false
+            }
+            Error::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase),
+        }
+    }
+
+    /// Whether a row was refused because its key is taken, or because of another rule of its table.
+    pub(crate) fn is_constraint(&self) -> bool {
+        match self {
+            Error::NoRow | Error::Value { .. } | Error::Parameters { .. } | Error::JournalMode { .. } => {
+                false
+            }
+            Error::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
+        }
+    }
+}
+
+/// What a database says about itself.
+pub(crate) struct Mark {
+    /// Whose it is; 0 when nobody has said.
+    pub(crate) application: i64,
+    /// Which version its tables have; 0 when it has none.
+    pub(crate) version: i64,
+    /// Whether it has no tables at all.
+    pub(crate) empty: bool,
+}
+
+/// A connection to the ledger's database.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    Sqlite(rusqlite::Connection),
+}
+
+impl Connection {
+    /// Opens a ledger file.
+    pub(crate) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
+        sqlite::open(path, access, wait).map(Connection::Sqlite)
+    }
+
+    /// The statement, prepared now or kept from an earlier use.
+    pub(crate) fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
+        match self {
+            Connection::Sqlite(connection) => {
+                Ok(Statement::Sqlite(connection, connection.prepare_cached(sql)?))
+            }
+        }
+    }
+
+    pub(crate) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
+        self.prepare_cached(sql)?.execute(params)
+    }
+
+    pub(crate) fn query_row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.prepare_cached(sql)?.query_row(params, read)
+    }
+
+    /// Statements without parameters or results, one after another.
+    pub(crate) fn execute_batch(&self, sql: &str) -> Result<()> {
+        match self {
+            Connection::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+        }
+    }
+
+    /// What the database says about itself.
+    pub(crate) fn mark(&self) -> Result<Mark> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::mark(connection),
+        }
+    }
+
+    pub(crate) fn set_mark(&self, application: i64, version: i64) -> Result<()> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::set_mark(connection, application, version),
+        }
+    }
+
+    /// Makes the settings that stay with the database, before its tables are made.
+    pub(crate) fn settle(&self, wait: Duration) -> Result<()> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::into_wal(connection, wait),
+        }
+    }
+
+    /// Lets nobody change or remove rows of a table from now on.
+    pub(crate) fn protect(&self, table: &str) -> Result<()> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::protect(connection, table),
+        }
+    }
+
+    /// Makes the settings of a connection that writes.
+    pub(crate) fn for_writing(&self, pages_max: Option<u32>) -> Result<()> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::for_writing(connection, pages_max),
+        }
+    }
+
+    /// The first thing found that does not hold together: pages, or rows that refer to rows that are not there. `None`
+    /// when all is well.
+    pub(crate) fn damage(&self) -> Result<Option<String>> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::damage(connection),
+        }
+    }
+
+    /// Begins a transaction that sees one state of the ledger and changes nothing.
+    pub(crate) fn begin_read(&self) -> Result<()> {
+        self.now("BEGIN")
+    }
+
+    /// Begins a transaction that writes, once no other one does. Waits as long as the connection was opened to wait.
+    pub(crate) fn begin_write(&self) -> Result<()> {
+        self.now("BEGIN IMMEDIATE")
+    }
+
+    pub(crate) fn commit(&self) -> Result<()> {
+        self.now("COMMIT")
+    }
+
+    /// Ends the transaction without effect. Some failures have ended it already; then there is nothing left to undo.
+    pub(crate) fn roll_back(&self) {
+        if !self.is_autocommit() {
+            let _ = self.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// Whether no transaction is under way.
+    pub(crate) fn is_autocommit(&self) -> bool {
+        match self {
+            Connection::Sqlite(connection) => connection.is_autocommit(),
+        }
+    }
+
+    /// Begins a part of the transaction that can be undone alone.
+    pub(crate) fn savepoint(&self) -> Result<()> {
+        self.now("SAVEPOINT part")
+    }
+
+    /// Keeps what was done since [`Connection::savepoint`].
+    pub(crate) fn release(&self) -> Result<()> {
+        self.now("RELEASE part")
+    }
+
+    /// Undoes what was done since [`Connection::savepoint`].
+    pub(crate) fn undo(&self) -> Result<()> {
+        self.execute_batch("ROLLBACK TO part; RELEASE part")
+    }
+
+    fn now(&self, sql: &str) -> Result<()> {
+        self.execute(sql, []).map(|_| ())
+    }
+}
+
+/// A prepared statement.
+pub(crate) enum Statement<'c> {
+    Sqlite(&'c rusqlite::Connection, rusqlite::CachedStatement<'c>),
+}
+
+impl Statement<'_> {
+    /// The rows it gives.
+    pub(crate) fn query(&mut self, params: impl Params) -> Result<Rows<'_>> {
+        match self {
+            Statement::Sqlite(_, statement) => {
+                sqlite::bind(statement, &params)?;
+                Ok(Rows::Sqlite(statement.raw_query()))
+            }
+        }
+    }
+
+    /// The rows it gives, each turned into something else.
+    pub(crate) fn query_map<T, F>(&mut self, params: impl Params, read: F) -> Result<Mapped<'_, F>>
+    where
+        F: FnMut(Row<'_>) -> Result<T>,
+    {
+        Ok(Mapped { rows: self.query(params)?, read })
+    }
+
+    /// Its first row; [`Error::NoRow`] when it gives none.
+    pub(crate) fn query_row<T>(
+        &mut self,
+        params: impl Params,
+        read: impl FnOnce(Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        match self.query(params)?.next()? {
+            Some(row) => read(row),
+            None => Err(Error::NoRow),
+        }
+    }
+
+    /// Whether it gives a row.
+    pub(crate) fn exists(&mut self, params: impl Params) -> Result<bool> {
+        Ok(self.query(params)?.next()?.is_some())
+    }
+
+    /// Carries it out; the number of rows it changed.
+    pub(crate) fn execute(&mut self, params: impl Params) -> Result<usize> {
+        match self {
+            Statement::Sqlite(_, statement) => {
+                sqlite::bind(statement, &params)?;
+                Ok(statement.raw_execute()?)
+            }
+        }
+    }
+
+    /// Inserts one row; the number it was given.
+    pub(crate) fn insert(&mut self, params: impl Params) -> Result<i64> {
+        match self {
+            Statement::Sqlite(connection, statement) => {
+                sqlite::bind(statement, &params)?;
+                statement.raw_execute()?;
+                Ok(connection.last_insert_rowid())
+            }
+        }
+    }
+}
+
+/// Rows as a statement gives them.
+pub(crate) enum Rows<'s> {
+    Sqlite(rusqlite::Rows<'s>),
+}
+
+impl Rows<'_> {
+    pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>> {
+        match self {
+            Rows::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
+        }
+    }
+}
+
+/// Rows as the caller reads them.
+pub(crate) struct Mapped<'s, F> {
+    rows: Rows<'s>,
+    read: F,
+}
+
+impl<T, F: FnMut(Row<'_>) -> Result<T>> Iterator for Mapped<'_, F> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        match self.rows.next() {
+            Ok(row) => row.map(&mut self.read),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// One row. Texts and bytes may be borrowed from it.
+#[derive(Clone, Copy)]
+pub(crate) enum Row<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+}
+
+impl<'r> Row<'r> {
+    /// The value of a column, counted from 0.
+    pub(crate) fn get<T: FromValue<'r>>(self, column: usize) -> Result<T> {
+        value::read(column, self.value(column)?)
+    }
+
+    fn value(self, column: usize) -> Result<Value<'r>> {
+        match self {
+            Row::Sqlite(row) => sqlite::value(row, column),
+        }
+    }
+}
+
+/// Turns the absence of a row into `None`.
+pub(crate) trait OptionalExtension<T> {
+    fn optional(self) -> Result<Option<T>>;
+}
+
+impl<T> OptionalExtension<T> for Result<T> {
+    fn optional(self) -> Result<Option<T>> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::NoRow) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
