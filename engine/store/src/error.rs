@@ -79,6 +79,23 @@ pub enum Error {
         /// How long it was waited for, when known.
         waited: Option<Duration>,
     },
+    /// The database undid the write in favour of others, again and again.
+    #[error(
+        "the database undid this write {attempts} times in favour of others, nothing of it was kept: try again later"
+    )]
+    Undone {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The server of the database does not answer, or the connection was lost.
+    #[error("no connection to the database: {detail}; a write under way may or may not have been kept")]
+    Unreachable {
+        /// Why, as the server or the system says.
+        detail: String,
+    },
+    /// The address of the database is none.
+    #[error(transparent)]
+    Address(#[from] crate::AddressError),
     /// A write through a ledger opened for reading.
     #[error("the ledger is opened for reading only")]
     ReadOnly,
@@ -241,6 +258,7 @@ impl Error {
             Error::Missing { .. }
             | Error::Exists { .. }
             | Error::ReadOnly
+            | Error::Address(_)
             | Error::RequestReused { .. }
             | Error::RequestForm { .. }
             | Error::UnknownQuarantine { .. }
@@ -264,6 +282,8 @@ impl Error {
             | Error::TooManyRelated { .. } => Fault::Data,
             Error::Full
             | Error::Busy { .. }
+            | Error::Undone { .. }
+            | Error::Unreachable { .. }
             | Error::Overloaded { .. }
             | Error::Stopped
             | Error::LockLost { .. }
@@ -297,7 +317,12 @@ impl From<db::Error> for Error {
             // A value of another type than its column declares can only come from a damaged page.
             db::Error::Value { .. } | db::Error::JournalMode { .. } => Error::corrupt(error.to_string()),
             db::Error::Sqlite(error) => db::sqlite::meaning(error),
-            db::Error::NoRow | db::Error::Parameters { .. } => Error::engine(error),
+            db::Error::Postgres(error) => db::postgres::meaning(error),
+            db::Error::Unreachable { detail } => Error::Unreachable { detail },
+            db::Error::NoRow
+            | db::Error::Parameters { .. }
+            | db::Error::Encoding { .. }
+            | db::Error::Undone => Error::engine(error),
         }
     }
 }

@@ -86,7 +86,8 @@ impl<'c> Identities<'c> {
             )?,
             namesakes: connection.prepare_cached(
                 "SELECT DISTINCT subject FROM identities
-                 WHERE normalised = ?1 AND registered = 1 AND region = ?2 AND legal_form IS ?3 AND subject <> ?4
+                 WHERE normalised = ?1 AND registered = 1 AND region = ?2 AND legal_form IS NOT DISTINCT FROM ?3
+                   AND subject <> ?4
                  ORDER BY subject LIMIT 100",
             )?,
             find: connection.prepare_cached(

@@ -28,6 +28,7 @@ mod identity;
 mod laboratory;
 mod ledger;
 mod name;
+mod place;
 mod protect;
 mod quarantine;
 mod recorder;
@@ -44,6 +45,7 @@ mod words;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
+pub use db::postgres::{Address, AddressError};
 pub use encode::{Key as RecordKey, key as record_key};
 pub use error::{Error, Fault, Result};
 pub use explain::{FactRecord, FactStatus};
@@ -55,6 +57,7 @@ pub use laboratory::{
     StudyKind, StudyRecord, StudyState, Wanted,
 };
 pub use ledger::{Ledger, Options};
+pub use place::Place;
 pub use protect::Protector;
 pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};
 pub use recorder::Recorder;

@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -113,13 +113,6 @@ impl Protector {
         written.and(removed).map_err(failed)?;
         Ok(Protector::with_key(&key))
     }
-}
-
-/// Where the key of a ledger lies.
-pub(crate) fn key_path(ledger: &Path) -> PathBuf {
-    let mut name = ledger.file_name().unwrap_or_default().to_owned();
-    name.push(".key");
-    ledger.with_file_name(name)
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -141,7 +141,7 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<Quarantined>> {
         let mut statement = self.connection().prepare_cached(&format!(
-            "{SELECT} WHERE id > ?1 AND recorded_at <= ?2 AND (?3 OR status IS NULL) ORDER BY id LIMIT ?4"
+            "{SELECT} WHERE id > ?1 AND recorded_at <= ?2 AND (?3 = 1 OR status IS NULL) ORDER BY id LIMIT ?4"
         ))?;
         let after = after.map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -169,10 +169,10 @@ impl Snapshot {
     }
 }
 
-const SELECT: &str = "SELECT id, source, line, recorded_at, code, cells, reasons,
-                             (SELECT status FROM quarantine_events
-                              WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
-                      FROM quarantine";
+const SELECT: &str = "SELECT id, source, line, recorded_at, code, cells, reasons, status
+                      FROM (SELECT quarantine.*, (SELECT status FROM quarantine_events
+                                                  WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
+                            FROM quarantine) AS rows_aside";
 
 fn quarantined(row: Row<'_>) -> Result<Quarantined> {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);

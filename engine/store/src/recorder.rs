@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Delivery;
@@ -14,6 +15,11 @@ use crate::quarantine;
 use crate::results::{self, Recorded, Results};
 use crate::schema;
 use crate::submission::{Batch, Report};
+
+/// How often a transaction is tried that the database undoes.
+pub(crate) const ATTEMPTS_MAX: u32 = 8;
+/// How long the second attempt is waited with; each further one twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// A connection that writes. Each call is one transaction: all of it is recorded, or nothing.
 #[derive(Debug)]
@@ -143,13 +149,30 @@ impl Recorder {
         result
     }
 
-    fn transact<T>(&mut self, work: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
-        self.begin()?;
-        let result = work(self).and_then(|value| self.commit().map(|()| value));
-        if result.is_err() {
-            self.roll_back();
+    fn transact<T>(&mut self, mut work: impl FnMut(&mut Recorder) -> Result<T>) -> Result<T> {
+        until_kept(|| {
+            self.begin()?;
+            let result = work(self).and_then(|value| self.commit().map(|()| value));
+            if result.is_err() {
+                self.roll_back();
+            }
+            result
+        })
+    }
+}
+
+/// Carries out a transaction, again when the database undid it in favour of another one, but not for ever.
+pub(crate) fn until_kept<T>(mut transaction: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut attempts = 1;
+    loop {
+        match transaction() {
+            Err(Error::Undone { .. }) if attempts < ATTEMPTS_MAX => {
+                std::thread::sleep(FIRST_PAUSE * 2u32.pow(attempts - 1));
+                attempts += 1;
+            }
+            Err(Error::Undone { .. }) => return Err(Error::Undone { attempts }),
+            result => return result,
         }
-        result
     }
 }
 
@@ -167,7 +190,7 @@ pub(crate) fn end<T>(connection: &Connection, result: Result<T>) -> Result<T> {
 
 /// A connection that writes.
 pub(crate) fn writing(shared: &Shared) -> Result<Connection> {
-    let connection = schema::connect(&shared.path, Access::Write, shared.options.busy_wait)?;
+    let connection = schema::connect(&shared.place, Access::Write, shared.options.busy_wait)?;
     connection.for_writing(shared.options.pages_max)?;
     Ok(connection)
 }

@@ -164,9 +164,8 @@ impl Snapshot {
     /// Subjects that ever named `person` in a relation of `kind`.
     fn naming(&self, person: &str, kind: &str) -> Result<Vec<Uscc>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT DISTINCT subjects.code FROM relations
-             JOIN subjects ON subjects.id = relations.subject
-             WHERE person = ?1 AND kind = ?2 ORDER BY subjects.id LIMIT ?3",
+            "SELECT code FROM subjects
+             WHERE id IN (SELECT subject FROM relations WHERE person = ?1 AND kind = ?2) ORDER BY id LIMIT ?3",
         )?;
         // One too many must show: the subject asked about is one of them.
         let limit = i64::try_from(RELATIONS_MAX + 2).unwrap_or(i64::MAX);

@@ -172,8 +172,8 @@ fn find_evaluation(connection: &Connection, subject: i64, e: &EvaluationRecord) 
     let mut statement = connection.prepare_cached(
         "SELECT id FROM evaluations
          WHERE subject = ?1 AND standard = ?2 AND as_of = ?3 AND known_at = ?4 AND edition = ?5
-           AND standard_digest = ?6 AND facts_digest = ?7 AND outcome = ?8 AND score IS ?9 AND grade IS ?10
-           AND horizon IS ?11 AND body = ?12
+           AND standard_digest = ?6 AND facts_digest = ?7 AND outcome = ?8 AND score IS NOT DISTINCT FROM ?9
+           AND grade IS NOT DISTINCT FROM ?10 AND horizon IS NOT DISTINCT FROM ?11 AND body = ?12
          ORDER BY id LIMIT 1",
     )?;
     let found = statement.query_row(
@@ -228,7 +228,7 @@ fn find_tier(connection: &Connection, subject: i64, t: &TierRecord) -> Result<Op
     let mut statement = connection.prepare_cached(
         "SELECT id FROM tiers
          WHERE subject = ?1 AND field = ?2 AND as_of = ?3 AND known_at = ?4 AND policy = ?5 AND edition = ?6
-           AND policy_digest = ?7 AND tier IS ?8 AND body = ?9
+           AND policy_digest = ?7 AND tier IS NOT DISTINCT FROM ?8 AND body = ?9
          ORDER BY id LIMIT 1",
     )?;
     let found = statement.query_row(
@@ -400,7 +400,7 @@ impl Snapshot {
                AND current_tiers.subject > ?3
              ORDER BY current_tiers.subject"
         ))?;
-        let mut rows = statement.query((&filter.field, filter.tier, after))?;
+        let mut rows = statement.query_in_parts((&filter.field, filter.tier, after))?;
         let mut list = Vec::new();
         while list.len() < limit {
             let Some(row) = rows.next()? else { break };

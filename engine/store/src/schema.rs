@@ -6,18 +6,28 @@
 //! overwritten is a projection that can be made again from its history (`current_tiers`, `schedules`, `run_states`, `study_states`), the
 //! rows of a loaded run, which lie in its results too, or a lock.
 
-use std::path::Path;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::db::{Access, Connection, Mark};
 use crate::error::{Error, Result};
+use crate::place::Place;
 
 /// `HXLG` as a number: how the file says that it is a ledger.
 pub(crate) const APPLICATION_ID: i64 = 0x4858_4C47;
 
 /// Steps from an empty file to the newest schema. A published step is never edited; a change is a further step.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const MIGRATIONS: [Step; 3] = [
+    Step { sqlite: include_str!("schema/1.sql"), postgres: include_str!("schema/postgres/1.sql") },
+    Step { sqlite: include_str!("schema/2.sql"), postgres: include_str!("schema/postgres/2.sql") },
+    Step { sqlite: include_str!("schema/3.sql"), postgres: include_str!("schema/postgres/3.sql") },
+];
+
+/// One step, for each engine: the same tables with the same columns in the same order.
+struct Step {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
 
 /// Tables that only grow.
 const HISTORY: [&str; 26] = [
@@ -55,23 +65,57 @@ pub(crate) fn known_version() -> i64 {
 }
 
 /// Opens a connection with the settings every connection must have.
-pub(crate) fn connect(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
-    Connection::open(path, access, wait).map_err(|error| {
+pub(crate) fn connect(place: &Place, access: Access, wait: Duration) -> Result<Connection> {
+    Connection::open(place, access, wait).map_err(|error| {
         if error.is_no_database() {
-            return foreign(path, "a file that is no database".to_owned());
+            return foreign(place, "a file that is no database".to_owned());
         }
         error.into()
     })
 }
 
+/// [`connect`] where a ledger lies already.
+pub(crate) fn connect_existing(place: &Place, access: Access, wait: Duration) -> Result<Connection> {
+    if let Place::File(path) = place {
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err(foreign(place, "a folder".to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::Missing { path: path.clone() });
+            }
+            Err(error) => return Err(Error::io(path, error)),
+        }
+    }
+    let connection = connect(place, access, wait)?;
+    // An empty file is what is left where making a ledger was cut off; an empty database is any database.
+    if matches!(place, Place::Postgres { .. }) && recognise(&connection, place)? == 0 {
+        return Err(Error::Missing { path: place.shown() });
+    }
+    Ok(connection)
+}
+
+/// [`connect`] where none lies yet.
+pub(crate) fn connect_new(place: &Place, wait: Duration) -> Result<Connection> {
+    let exists = || Error::Exists { path: place.shown() };
+    if let Place::File(path) = place {
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+        made.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(),
+            _ => Error::io(path, error),
+        })?;
+    }
+    let connection = connect(place, Access::Write, wait)?;
+    if recognise(&connection, place)? == 0 { Ok(connection) } else { Err(exists()) }
+}
+
 /// Refuses a file that is not a ledger or comes from a later program; gives its schema version.
-pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<i64> {
+pub(crate) fn recognise(connection: &Connection, place: &Place) -> Result<i64> {
     let Mark { application, version, empty } = connection.mark()?;
     if application != APPLICATION_ID && (application != 0 || version != 0 || !empty) {
-        return Err(foreign(path, format!("a database with application id {application:#x}")));
+        return Err(foreign(place, format!("a database with application id {application:#x}")));
     }
     if version > known_version() {
-        return Err(Error::Newer { path: path.to_owned(), found: version, known: known_version() });
+        return Err(Error::Newer { path: place.shown(), found: version, known: known_version() });
     }
     if version < 0 {
         return Err(Error::corrupt(format!("schema version {version}")));
@@ -80,31 +124,34 @@ pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<i64> {
 }
 
 /// The error for a file that is something else.
-pub(crate) fn foreign(path: &Path, found: String) -> Error {
-    Error::Foreign { path: path.to_owned(), found, expected: format!("{APPLICATION_ID:#x}") }
+pub(crate) fn foreign(place: &Place, found: String) -> Error {
+    Error::Foreign { path: place.shown(), found, expected: format!("{APPLICATION_ID:#x}") }
 }
 
 /// Brings the file to the newest schema. Two processes may try at once: one does it, the other finds it done.
-pub(crate) fn migrate(connection: &Connection, path: &Path, wait: Duration) -> Result<()> {
+pub(crate) fn migrate(connection: &Connection, place: &Place, wait: Duration) -> Result<()> {
     connection.settle(wait).map_err(|error| match error.into() {
         Error::Busy { .. } => Error::Busy { waited: Some(wait) },
         error => error,
     })?;
-    if recognise(connection, path)? == known_version() {
+    if recognise(connection, place)? == known_version() {
         return Ok(());
     }
     connection.begin_write()?;
-    let done = migrate_locked(connection, path).and_then(|()| Ok(connection.commit()?));
+    let done = migrate_locked(connection, place).and_then(|()| Ok(connection.commit()?));
     if done.is_err() {
         connection.roll_back();
     }
     done
 }
 
-fn migrate_locked(connection: &Connection, path: &Path) -> Result<()> {
-    let from = usize::try_from(recognise(connection, path)?).unwrap_or(0);
+fn migrate_locked(connection: &Connection, place: &Place) -> Result<()> {
+    let from = usize::try_from(recognise(connection, place)?).unwrap_or(0);
     for step in MIGRATIONS.iter().skip(from) {
-        connection.execute_batch(step)?;
+        connection.execute_batch(match connection {
+            Connection::Sqlite(_) => step.sqlite,
+            Connection::Postgres(_) => step.postgres,
+        })?;
     }
     for table in HISTORY {
         connection.protect(table)?;

@@ -41,7 +41,7 @@ impl Snapshot {
              LEFT JOIN relations ON relations.seq = facts.seq
              ORDER BY facts.seq",
         )?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query_in_parts([])?;
         while let Some(row) = rows.next()? {
             let seq: i64 = row.get(0)?;
             if seq != last + 1 {

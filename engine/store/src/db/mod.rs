@@ -4,11 +4,13 @@
 //! `?2`, rows are read column by column and may be borrowed from. What engines do differently has a name here
 //! (transactions, savepoints) or lies in the file of the engine.
 
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 mod value;
 
-use std::path::Path;
 use std::time::Duration;
+
+use crate::place::Place;
 
 pub(crate) use value::{FromValue, Params, Value};
 
@@ -34,8 +36,19 @@ pub(crate) enum Error {
     /// The log the file must have cannot be turned on.
     #[error("journal mode `{found}`, expected `wal`")]
     JournalMode { found: String },
+    /// A database whose texts would not be what they are here.
+    #[error("a database of encoding `{found}`, expected `UTF8`")]
+    Encoding { found: String },
+    /// There is no connection to the server.
+    #[error("{detail}")]
+    Unreachable { detail: String },
+    /// A statement of the transaction failed, so that nothing of it can be kept.
+    #[error("a statement of the transaction failed, nothing of it is kept")]
+    Undone,
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Postgres(tokio_postgres::Error),
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -43,23 +56,18 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Whether what was to be opened is no database at all.
     pub(crate) fn is_no_database(&self) -> bool {
-        match self {
-            Error::NoRow | Error::Value { .. } | Error::Parameters { .. } | Error::JournalMode { .. } => {
-                false
-            }
-            Error::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase),
-        }
+        matches!(self, Error::Sqlite(error)
+            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase))
     }
 
     /// Whether a row was refused because its key is taken, or because of another rule of its table.
     pub(crate) fn is_constraint(&self) -> bool {
         match self {
-            Error::NoRow | Error::Value { .. } | Error::Parameters { .. } | Error::JournalMode { .. } => {
-                false
-            }
             Error::Sqlite(error) => {
                 error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
             }
+            Error::Postgres(error) => postgres::is_constraint(error),
+            _ => false,
         }
     }
 }
@@ -78,12 +86,26 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) enum Connection {
     Sqlite(rusqlite::Connection),
+    Postgres(Box<postgres::Connection>),
 }
 
 impl Connection {
-    /// Opens a ledger file.
-    pub(crate) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
-        sqlite::open(path, access, wait).map(Connection::Sqlite)
+    /// Opens a connection. `wait` is how long a write waits for its turn.
+    pub(crate) fn open(place: &Place, access: Access, wait: Duration) -> Result<Connection> {
+        match place {
+            Place::File(path) => sqlite::open(path, access, wait).map(Connection::Sqlite),
+            Place::Postgres { address, .. } => {
+                postgres::Connection::open(address, access, wait).map(Box::new).map(Connection::Postgres)
+            }
+        }
+    }
+
+    /// Whether the connection is lost for good.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Connection::Sqlite(_) => false,
+            Connection::Postgres(connection) => connection.is_closed(),
+        }
     }
 
     /// The statement, prepared now or kept from an earlier use.
@@ -92,6 +114,7 @@ impl Connection {
             Connection::Sqlite(connection) => {
                 Ok(Statement::Sqlite(connection, connection.prepare_cached(sql)?))
             }
+            Connection::Postgres(connection) => Ok(Statement::Postgres(connection.prepare(sql))),
         }
     }
 
@@ -112,6 +135,7 @@ impl Connection {
     pub(crate) fn execute_batch(&self, sql: &str) -> Result<()> {
         match self {
             Connection::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            Connection::Postgres(connection) => connection.execute_batch(sql),
         }
     }
 
@@ -119,12 +143,14 @@ impl Connection {
     pub(crate) fn mark(&self) -> Result<Mark> {
         match self {
             Connection::Sqlite(connection) => sqlite::mark(connection),
+            Connection::Postgres(connection) => postgres::mark(connection),
         }
     }
 
     pub(crate) fn set_mark(&self, application: i64, version: i64) -> Result<()> {
         match self {
             Connection::Sqlite(connection) => sqlite::set_mark(connection, application, version),
+            Connection::Postgres(connection) => postgres::set_mark(connection, application, version),
         }
     }
 
@@ -132,6 +158,7 @@ impl Connection {
     pub(crate) fn settle(&self, wait: Duration) -> Result<()> {
         match self {
             Connection::Sqlite(connection) => sqlite::into_wal(connection, wait),
+            Connection::Postgres(connection) => postgres::settle(connection),
         }
     }
 
@@ -139,13 +166,15 @@ impl Connection {
     pub(crate) fn protect(&self, table: &str) -> Result<()> {
         match self {
             Connection::Sqlite(connection) => sqlite::protect(connection, table),
+            Connection::Postgres(connection) => postgres::protect(connection, table),
         }
     }
 
-    /// Makes the settings of a connection that writes.
+    /// Makes the settings of a connection that writes. How large a database on a server may grow is for the server to say.
     pub(crate) fn for_writing(&self, pages_max: Option<u32>) -> Result<()> {
         match self {
             Connection::Sqlite(connection) => sqlite::for_writing(connection, pages_max),
+            Connection::Postgres(_) => Ok(()),
         }
     }
 
@@ -154,27 +183,42 @@ impl Connection {
     pub(crate) fn damage(&self) -> Result<Option<String>> {
         match self {
             Connection::Sqlite(connection) => sqlite::damage(connection),
+            Connection::Postgres(connection) => postgres::damage(connection),
         }
     }
 
     /// Begins a transaction that sees one state of the ledger and changes nothing.
     pub(crate) fn begin_read(&self) -> Result<()> {
-        self.now("BEGIN")
+        match self {
+            Connection::Sqlite(connection) => sqlite::now(connection, "BEGIN"),
+            Connection::Postgres(connection) => connection.begin_read(),
+        }
     }
 
     /// Begins a transaction that writes, once no other one does. Waits as long as the connection was opened to wait.
     pub(crate) fn begin_write(&self) -> Result<()> {
-        self.now("BEGIN IMMEDIATE")
+        match self {
+            Connection::Sqlite(connection) => sqlite::now(connection, "BEGIN IMMEDIATE"),
+            Connection::Postgres(connection) => connection.begin_write(),
+        }
     }
 
     pub(crate) fn commit(&self) -> Result<()> {
-        self.now("COMMIT")
+        match self {
+            Connection::Sqlite(connection) => sqlite::now(connection, "COMMIT"),
+            Connection::Postgres(connection) => connection.commit(),
+        }
     }
 
     /// Ends the transaction without effect. Some failures have ended it already; then there is nothing left to undo.
     pub(crate) fn roll_back(&self) {
-        if !self.is_autocommit() {
-            let _ = self.execute_batch("ROLLBACK");
+        match self {
+            Connection::Sqlite(connection) => {
+                if !connection.is_autocommit() {
+                    let _ = connection.execute_batch("ROLLBACK");
+                }
+            }
+            Connection::Postgres(connection) => connection.roll_back(),
         }
     }
 
@@ -182,32 +226,39 @@ impl Connection {
     pub(crate) fn is_autocommit(&self) -> bool {
         match self {
             Connection::Sqlite(connection) => connection.is_autocommit(),
+            Connection::Postgres(connection) => connection.is_autocommit(),
         }
     }
 
     /// Begins a part of the transaction that can be undone alone.
     pub(crate) fn savepoint(&self) -> Result<()> {
-        self.now("SAVEPOINT part")
+        match self {
+            Connection::Sqlite(connection) => sqlite::now(connection, "SAVEPOINT part"),
+            Connection::Postgres(connection) => connection.savepoint(),
+        }
     }
 
     /// Keeps what was done since [`Connection::savepoint`].
     pub(crate) fn release(&self) -> Result<()> {
-        self.now("RELEASE part")
+        match self {
+            Connection::Sqlite(connection) => sqlite::now(connection, "RELEASE part"),
+            Connection::Postgres(connection) => connection.release(),
+        }
     }
 
     /// Undoes what was done since [`Connection::savepoint`].
     pub(crate) fn undo(&self) -> Result<()> {
-        self.execute_batch("ROLLBACK TO part; RELEASE part")
-    }
-
-    fn now(&self, sql: &str) -> Result<()> {
-        self.execute(sql, []).map(|_| ())
+        match self {
+            Connection::Sqlite(connection) => Ok(connection.execute_batch("ROLLBACK TO part; RELEASE part")?),
+            Connection::Postgres(connection) => connection.undo(),
+        }
     }
 }
 
 /// A prepared statement.
 pub(crate) enum Statement<'c> {
     Sqlite(&'c rusqlite::Connection, rusqlite::CachedStatement<'c>),
+    Postgres(postgres::Statement<'c>),
 }
 
 impl Statement<'_> {
@@ -218,6 +269,16 @@ impl Statement<'_> {
                 sqlite::bind(statement, &params)?;
                 Ok(Rows::Sqlite(statement.raw_query()))
             }
+            Statement::Postgres(statement) => statement.query(params, false).map(Rows::Postgres),
+        }
+    }
+
+    /// [`Statement::query`] for results of any size: rows come in parts where they come over a wire. Only within a
+    /// transaction.
+    pub(crate) fn query_in_parts(&mut self, params: impl Params) -> Result<Rows<'_>> {
+        match self {
+            Statement::Sqlite(..) => self.query(params),
+            Statement::Postgres(statement) => statement.query(params, true).map(Rows::Postgres),
         }
     }
 
@@ -253,10 +314,11 @@ impl Statement<'_> {
                 sqlite::bind(statement, &params)?;
                 Ok(statement.raw_execute()?)
             }
+            Statement::Postgres(statement) => statement.execute(&params),
         }
     }
 
-    /// Inserts one row; the number it was given.
+    /// Inserts one row; the number it was given: one more than the last row's.
     pub(crate) fn insert(&mut self, params: impl Params) -> Result<i64> {
         match self {
             Statement::Sqlite(connection, statement) => {
@@ -264,6 +326,7 @@ impl Statement<'_> {
                 statement.raw_execute()?;
                 Ok(connection.last_insert_rowid())
             }
+            Statement::Postgres(statement) => statement.insert(&params),
         }
     }
 }
@@ -271,12 +334,14 @@ impl Statement<'_> {
 /// Rows as a statement gives them.
 pub(crate) enum Rows<'s> {
     Sqlite(rusqlite::Rows<'s>),
+    Postgres(postgres::Rows<'s>),
 }
 
 impl Rows<'_> {
     pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>> {
         match self {
             Rows::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
+            Rows::Postgres(rows) => Ok(rows.next()?.map(Row::Postgres)),
         }
     }
 }
@@ -302,6 +367,7 @@ impl<T, F: FnMut(Row<'_>) -> Result<T>> Iterator for Mapped<'_, F> {
 #[derive(Clone, Copy)]
 pub(crate) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl<'r> Row<'r> {
@@ -313,6 +379,7 @@ impl<'r> Row<'r> {
     fn value(self, column: usize) -> Result<Value<'r>> {
         match self {
             Row::Sqlite(row) => sqlite::value(row, column),
+            Row::Postgres(row) => postgres::value(row, column),
         }
     }
 }

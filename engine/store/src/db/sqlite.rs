@@ -94,6 +94,12 @@ pub(super) fn damage(connection: &Connection) -> Result<Option<String>> {
     Ok(Some(format!("a row of `{table}` refers to a row of `{parent}` that is not there")))
 }
 
+/// Carries out a statement without parameters, prepared once: some are on every path.
+pub(super) fn now(connection: &Connection, sql: &str) -> Result<()> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
 /// What an error means to the ledger.
 pub(crate) fn meaning(error: rusqlite::Error) -> crate::Error {
     match &error {

@@ -124,12 +124,12 @@ impl<T: ToValue> ToValue for Option<T> {
 /// The parameters of a statement, `?1` first: an array of one type, or a tuple.
 pub(crate) trait Params {
     /// Hands them to `take` in order.
-    fn each(&self, take: &mut dyn FnMut(Kind, Value<'_>) -> Result<()>) -> Result<()>;
+    fn each<'p>(&'p self, take: &mut dyn FnMut(Kind, Value<'p>) -> Result<()>) -> Result<()>;
 }
 
 // No parameters. The type of what is not there has to be some type.
 impl Params for [i64; 0] {
-    fn each(&self, _: &mut dyn FnMut(Kind, Value<'_>) -> Result<()>) -> Result<()> {
+    fn each<'p>(&'p self, _: &mut dyn FnMut(Kind, Value<'p>) -> Result<()>) -> Result<()> {
         Ok(())
     }
 }
@@ -137,7 +137,7 @@ impl Params for [i64; 0] {
 macro_rules! arrays {
     ($($n:literal)*) => {$(
         impl<T: ToValue> Params for [T; $n] {
-            fn each(&self, take: &mut dyn FnMut(Kind, Value<'_>) -> Result<()>) -> Result<()> {
+            fn each<'p>(&'p self, take: &mut dyn FnMut(Kind, Value<'p>) -> Result<()>) -> Result<()> {
                 self.iter().try_for_each(|value| take(T::KIND, value.to_value()))
             }
         }
@@ -150,7 +150,7 @@ macro_rules! tuples {
     ($($name:ident)*) => { tuples!(@ [] $($name)*); };
     (@ [$($before:ident)*] $next:ident $($after:ident)*) => {
         impl<$($before: ToValue,)* $next: ToValue> Params for ($($before,)* $next,) {
-            fn each(&self, take: &mut dyn FnMut(Kind, Value<'_>) -> Result<()>) -> Result<()> {
+            fn each<'p>(&'p self, take: &mut dyn FnMut(Kind, Value<'p>) -> Result<()>) -> Result<()> {
                 #[allow(non_snake_case, reason = "the names of the types serve for the values")]
                 let ($($before,)* $next,) = self;
                 $(take($before::KIND, $before.to_value())?;)*

@@ -401,9 +401,14 @@ impl LaboratoryBook {
         self.shared.options.clock.now()
     }
 
-    pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut LaboratoryBook) -> Result<T>) -> Result<T> {
-        recorder::begin(&self.shared, &self.connection)?;
-        let result = work(self);
-        recorder::end(&self.connection, result)
+    pub(super) fn transact<T>(
+        &mut self,
+        mut work: impl FnMut(&mut LaboratoryBook) -> Result<T>,
+    ) -> Result<T> {
+        recorder::until_kept(|| {
+            recorder::begin(&self.shared, &self.connection)?;
+            let result = work(self);
+            recorder::end(&self.connection, result)
+        })
     }
 }

@@ -181,7 +181,7 @@ impl RunBook {
                          previous = coalesce(previous,
                              (SELECT max(earlier.run) FROM run_states AS earlier
                               WHERE earlier.field = run_states.field AND earlier.state = 'succeeded'
-                                AND (SELECT incremental FROM runs WHERE id = ?1)))
+                                AND (SELECT incremental FROM runs WHERE id = ?1) = 1))
                      WHERE run = ?1",
                 )?
                 .execute((signed(id), now.0))?;
@@ -372,10 +372,12 @@ impl RunBook {
         Ok(())
     }
 
-    pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut RunBook) -> Result<T>) -> Result<T> {
-        recorder::begin(&self.shared, &self.connection)?;
-        let result = work(self);
-        recorder::end(&self.connection, result)
+    pub(super) fn transact<T>(&mut self, mut work: impl FnMut(&mut RunBook) -> Result<T>) -> Result<T> {
+        recorder::until_kept(|| {
+            recorder::begin(&self.shared, &self.connection)?;
+            let result = work(self);
+            recorder::end(&self.connection, result)
+        })
     }
 }
 

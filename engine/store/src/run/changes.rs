@@ -106,7 +106,7 @@ impl Snapshot {
     pub fn last_change(&self) -> Result<ChangePosition> {
         let publication = self
             .connection()
-            .prepare_cached("SELECT ifnull(max(id), 0) FROM publications")?
+            .prepare_cached("SELECT coalesce(max(id), 0) FROM publications")?
             .query_row([], |row| number(row, 0))?;
         Ok(ChangePosition { decision: self.last_tier()?, publication, subject: None })
     }

@@ -83,9 +83,10 @@ impl RunBook {
                         .connection
                         .prepare_cached(
                             "INSERT INTO loads (id, run, manifest, rows) VALUES
-                             (1 + max((SELECT ifnull(max(id), 0) FROM loads),
-                                      (SELECT ifnull(max(load), 0) FROM publications),
-                                      (SELECT ifnull(max(load), 0) FROM run_tiers)), ?1, ?2, 0)",
+                             ((SELECT 1 + coalesce(max(used), 0)
+                               FROM (SELECT max(id) AS used FROM loads
+                                     UNION ALL SELECT max(load) FROM publications
+                                     UNION ALL SELECT max(load) FROM run_tiers) AS numbers), ?1, ?2, 0)",
                         )?
                         .insert((signed(claim.run.id), manifest))?;
                     (id, 0)
@@ -103,7 +104,9 @@ impl RunBook {
     pub fn add(&mut self, load: &mut Load, rows: &mut dyn Iterator<Item = RunTier>) -> Result<()> {
         loop {
             self.stand_back();
-            let part = self.transact(|book| book.add_part(load, rows))?;
+            // Taken before they are written: the part may have to be written again.
+            let part: Vec<RunTier> = rows.take(usize::try_from(PART).unwrap_or(usize::MAX)).collect();
+            let part = self.transact(|book| book.add_part(load, &part))?;
             load.rows += part;
             if i64::try_from(part).unwrap_or(i64::MAX) < PART {
                 return Ok(());
@@ -111,11 +114,13 @@ impl RunBook {
         }
     }
 
-    fn add_part(&mut self, load: &mut Load, rows: &mut dyn Iterator<Item = RunTier>) -> Result<u64> {
+    fn add_part(&mut self, load: &mut Load, rows: &[RunTier]) -> Result<u64> {
         self.still_ours(&load.claim)?;
+        // Known from an attempt that was undone, its number may be another one's by now.
+        load.policy = None;
         let mut added = 0u64;
-        for row in rows.take(usize::try_from(PART).unwrap_or(usize::MAX)) {
-            let policy = self.policy(load, &row)?;
+        for row in rows {
+            let policy = self.policy(load, row)?;
             let done = self
                 .connection
                 .prepare_cached(
@@ -163,7 +168,7 @@ impl RunBook {
         let key = (&row.policy, &row.edition, row.policy_digest);
         self.connection
             .prepare_cached(
-                "INSERT OR IGNORE INTO run_policies (policy, edition, digest) VALUES (?1, ?2, ?3)",
+                "INSERT INTO run_policies (policy, edition, digest) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
             )?
             .execute(key)?;
         let id = self
@@ -250,7 +255,7 @@ impl RunBook {
                 "SELECT ?1, n.subject, o.tier, n.tier, n.policy, n.region, n.industry
                  FROM run_tiers AS n LEFT JOIN run_tiers AS o ON o.load = ?2 AND o.subject = n.subject
                  WHERE n.load = ?1 AND n.subject > ?3 AND n.subject <= ?4
-                   AND (o.subject IS NULL OR o.tier IS NOT n.tier)",
+                   AND (o.subject IS NULL OR o.tier IS DISTINCT FROM n.tier)",
                 load.id,
             ),
             (
@@ -269,7 +274,7 @@ impl RunBook {
                         .connection
                         .prepare_cached(
                             "SELECT max(subject) FROM (SELECT subject FROM run_tiers WHERE load = ?1 AND subject > ?2
-                             ORDER BY subject LIMIT ?3)",
+                             ORDER BY subject LIMIT ?3) AS part",
                         )?
                         .query_row((of, &after, PART), |row| row.get(0))?;
                     if let Some(last) = &last {
@@ -298,7 +303,7 @@ impl RunBook {
             .connection
             .prepare_cached(
                 "INSERT INTO publications (load, run, field, as_of, known_at, published_at, after_decision, rows, changes)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT ifnull(max(id), 0) FROM tiers), ?7, ?8)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT coalesce(max(id), 0) FROM tiers), ?7, ?8)",
             )?
             .insert((
                 load.id,
@@ -356,7 +361,7 @@ impl RunBook {
             .connection
             .prepare_cached(&format!("SELECT load FROM {table} WHERE load > ?1 ORDER BY load LIMIT 1"))?;
         let mut needed = self.connection.prepare_cached(&format!(
-            "SELECT EXISTS (SELECT 1 FROM ({kept}) WHERE load = ?1) OR EXISTS (SELECT 1 FROM loads WHERE id = ?1)"
+            "SELECT EXISTS (SELECT 1 FROM ({kept}) AS kept WHERE load = ?1) OR EXISTS (SELECT 1 FROM loads WHERE id = ?1)"
         ))?;
         let mut after = 0i64;
         while let Some(load) = next.query_row([after], |row| row.get::<i64>(0)).optional()? {
@@ -373,7 +378,7 @@ impl RunBook {
             .connection
             .prepare_cached(&format!(
                 "DELETE FROM {table} WHERE load = ?1 AND subject <=
-                 (SELECT max(subject) FROM (SELECT subject FROM {table} WHERE load = ?1 ORDER BY subject LIMIT ?2))"
+                 (SELECT max(subject) FROM (SELECT subject FROM {table} WHERE load = ?1 ORDER BY subject LIMIT ?2) AS part)"
             ))?
             .execute((load, PART))?;
         Ok(u64::try_from(removed).unwrap_or(0))

@@ -152,7 +152,8 @@ impl RunBook {
                 let now = book.now().0;
                 book.connection
                     .prepare_cached(
-                        "UPDATE schedules SET paused = ?2, handled_to = max(handled_to, ?3) WHERE name = ?1",
+                        "UPDATE schedules SET paused = ?2,
+                             handled_to = CASE WHEN handled_to < ?3 THEN ?3 ELSE handled_to END WHERE name = ?1",
                     )?
                     .execute((name, paused, now))?;
                 book.schedule_event(name, if paused { "paused" } else { "resumed" }, "")?;
@@ -215,7 +216,7 @@ impl RunBook {
                 }
             }
             book.connection
-                .prepare_cached("UPDATE schedules SET handled_to = max(handled_to, ?2) WHERE name = ?1")?
+                .prepare_cached("UPDATE schedules SET handled_to = ?2 WHERE name = ?1 AND handled_to < ?2")?
                 .execute((name, until.0))?;
             Ok(runs)
         })

@@ -119,7 +119,7 @@ impl Snapshot {
             "{ROW} WHERE load = ?1 AND subject > ?2 AND (?3 IS NULL OR tier = ?3) ORDER BY subject"
         ))?;
         let after = after.map(|code| code.to_string()).unwrap_or_default();
-        let mut rows = statement.query((run.load, after, filter.tier))?;
+        let mut rows = statement.query_in_parts((run.load, after, filter.tier))?;
         let mut list = Vec::new();
         while list.len() < limit {
             let Some(row) = rows.next()? else { break };

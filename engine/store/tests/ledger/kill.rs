@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hengxin_store::{Ledger, Options};
 
+use crate::engine;
 use crate::support::{Folder, Make, Random, VOCABULARY, append, penalty, setting, subject};
 
 const PATH: &str = "HENGXIN_KILL_PATH";
@@ -25,8 +26,8 @@ fn rows(n: u64) -> Vec<Make> {
 #[test]
 fn the_process_that_is_killed() {
     let Ok(path) = std::env::var(PATH) else { return };
-    let ledger =
-        Ledger::open_with(path.as_ref(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger");
+    let ledger = Ledger::open_with(engine::told(&path), Arc::clone(&VOCABULARY), Options::default())
+        .expect("a ledger");
     let mut recorder = ledger.recorder().expect("a recorder");
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nready").and_then(|()| out.flush()).expect("a parent");
@@ -47,7 +48,7 @@ fn no_acknowledged_write_is_lost_and_none_is_half_applied() {
     for cycle in 0..cycles {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args(["kill::the_process_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
-            .env(PATH, folder.ledger())
+            .env(PATH, engine::tell(&folder.ledger()))
             .env(FIRST, first.to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

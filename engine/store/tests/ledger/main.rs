@@ -1,11 +1,13 @@
-//! Tests of the ledger through its public interface, on real files.
+//! Tests of the ledger through its public interface, on real files. `tests/postgres` runs them on a server.
 
 mod appending;
 mod conflicts;
 mod damage;
+mod engine;
 mod explaining;
 mod kill;
 mod laboratory;
+mod opening;
 mod oracle;
 mod reading;
 mod relations;

@@ -1,0 +1,263 @@
+//! The ledger in a database server: PostgreSQL, spoken to over the wire.
+//!
+//! Everything of a ledger lies in the schema `hengxin`, so that it may share its database with other things. Writers take
+//! turns by an advisory lock of their transaction; readers see one state of the database. Both, and why, in
+//! `docs/decisions/0015-postgresql.md`.
+
+mod address;
+mod dialect;
+mod driver;
+mod statement;
+mod tables;
+mod tls;
+mod values;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+pub use address::{Address, AddressError};
+pub(super) use statement::{Rows, Statement};
+pub(super) use tables::{damage, mark, protect, set_mark, settle};
+pub(super) use values::value;
+
+use super::{Access, Error, Result};
+use driver::wait;
+use values::Prepared;
+
+/// Whose turn it is to write: `HXLG` as a number.
+const WRITER: i64 = 0x4858_4C47;
+/// Who looks after schedules: the number after it.
+const LEADER: i64 = WRITER + 1;
+
+/// A connection to the server, made again when it was lost and a further write begins.
+pub(crate) struct Connection {
+    address: Address,
+    access: Access,
+    busy_wait: Duration,
+    client: RefCell<Client>,
+    statements: RefCell<HashMap<String, Prepared>>,
+    state: Cell<State>,
+    /// Names of cursors count up.
+    cursors: Cell<u64>,
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// No transaction.
+    Idle,
+    /// In a transaction.
+    Open,
+    /// In a transaction that can only be undone: the server would answer `COMMIT` by undoing it, without a complaint.
+    Failed,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("address", &self.address)
+            .field("access", &self.access)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    pub(super) fn open(address: &Address, access: Access, busy_wait: Duration) -> Result<Connection> {
+        Ok(Connection {
+            address: address.clone(),
+            access,
+            busy_wait,
+            client: RefCell::new(connect(address, access, busy_wait)?),
+            statements: RefCell::default(),
+            state: Cell::new(State::Idle),
+            cursors: Cell::new(0),
+        })
+    }
+
+    pub(super) fn prepare(&self, sql: &str) -> Statement<'_> {
+        Statement::new(self, sql)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.borrow().is_closed()
+    }
+
+    pub(super) fn execute_batch(&self, sql: &str) -> Result<()> {
+        let done = wait(self.client.borrow().batch_execute(sql));
+        self.noted(done)
+    }
+
+    /// Sees what was committed before its first statement, and nothing later.
+    pub(super) fn begin_read(&self) -> Result<()> {
+        self.afresh(|| self.execute_batch("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))?;
+        self.state.set(State::Open);
+        Ok(())
+    }
+
+    /// Every statement sees what was committed before it began. While the lock is held that is all there will be; a
+    /// transaction with one view for all its statements would have taken it before the lock, too early.
+    pub(super) fn begin_write(&self) -> Result<()> {
+        let sql = format!("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER})");
+        self.afresh(|| {
+            let begun = self.execute_batch(&sql);
+            self.state.set(State::Open);
+            if begun.is_err() {
+                self.roll_back();
+            }
+            begun
+        })
+    }
+
+    /// Does what begins something, and once more over a new connection where the old one proves to be lost: nothing that was
+    /// begun over it can have been kept.
+    fn afresh<T>(&self, begin: impl Fn() -> Result<T>) -> Result<T> {
+        if !self.is_closed() {
+            match begin() {
+                Err(Error::Postgres(error)) if is_lost(&error) => {}
+                done => return done,
+            }
+        }
+        self.reconnect()?;
+        begin()
+    }
+
+    fn reconnect(&self) -> Result<()> {
+        let client = connect(&self.address, self.access, self.busy_wait)?;
+        self.statements.borrow_mut().clear();
+        self.state.set(State::Idle);
+        *self.client.borrow_mut() = client;
+        Ok(())
+    }
+
+    pub(super) fn commit(&self) -> Result<()> {
+        if self.state.get() == State::Failed {
+            self.roll_back();
+            return Err(Error::Undone);
+        }
+        self.execute_batch("COMMIT")?;
+        self.state.set(State::Idle);
+        Ok(())
+    }
+
+    pub(super) fn roll_back(&self) {
+        if !self.is_autocommit() {
+            // Where this fails the connection is gone, and the transaction with it.
+            let _ = self.execute_batch("ROLLBACK");
+        }
+        self.state.set(State::Idle);
+    }
+
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.state.get() == State::Idle || self.is_closed()
+    }
+
+    pub(super) fn savepoint(&self) -> Result<()> {
+        self.execute_batch("SAVEPOINT part")
+    }
+
+    pub(super) fn release(&self) -> Result<()> {
+        self.execute_batch("RELEASE SAVEPOINT part")
+    }
+
+    pub(super) fn undo(&self) -> Result<()> {
+        self.execute_batch("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")?;
+        self.state.set(State::Open);
+        Ok(())
+    }
+
+    /// Takes the lead until the connection ends, unless another one has it.
+    pub(super) fn try_lead(&self) -> Result<bool> {
+        self.afresh(|| {
+            self.prepare("SELECT pg_try_advisory_lock(?1)").query([LEADER], false)?.first(|row| row.get(0))
+        })
+    }
+
+    /// Takes note of a failure: a transaction in which a statement failed can only be undone.
+    fn noted<T>(&self, done: std::result::Result<T, tokio_postgres::Error>) -> Result<T> {
+        done.map_err(|error| {
+            if self.state.get() == State::Open {
+                self.state.set(State::Failed);
+            }
+            Error::Postgres(error)
+        })
+    }
+}
+
+fn connect(address: &Address, access: Access, busy_wait: Duration) -> Result<Client> {
+    let client = driver::connect(address)?;
+    // 0 would mean without end.
+    let busy_wait = busy_wait.as_millis().clamp(1, 1 << 30);
+    let read_only = match access {
+        Access::Read => "on",
+        Access::Write => "off",
+    };
+    let set = wait(client.batch_execute(&format!(
+        "SET search_path = hengxin, pg_temp;
+         SET default_transaction_read_only = {read_only};
+         SET lock_timeout = {busy_wait};
+         SET synchronous_commit = on;
+         SET client_min_messages = warning;"
+    )));
+    set.map(|()| client).map_err(Error::Postgres)
+}
+
+/// Whether the same transaction may succeed when it is tried again: the server undid it in favour of another one.
+pub(super) fn is_retryable(error: &tokio_postgres::Error) -> bool {
+    matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED))
+}
+
+pub(super) fn is_constraint(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| code.code().starts_with("23"))
+}
+
+/// Whether the connection is gone, or on its way out: the server said that it shuts down.
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        Some(code) => code.code().starts_with("57P") || code.code().starts_with("08"),
+        None => {
+            error.is_closed()
+                || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+        }
+    }
+}
+
+/// What an error means to the ledger.
+pub(crate) fn meaning(error: tokio_postgres::Error) -> crate::Error {
+    let unreachable = |detail: String| crate::Error::Unreachable { detail };
+    let Some(told) = error.as_db_error() else {
+        // Without a word from the server: no connection, or one that was lost.
+        return if is_lost(&error) { unreachable(whole(&error)) } else { failed(&error) };
+    };
+    let code = told.code();
+    if *code == SqlState::LOCK_NOT_AVAILABLE {
+        crate::Error::Busy { waited: None }
+    } else if *code == SqlState::DISK_FULL {
+        crate::Error::Full
+    } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        crate::Error::ReadOnly
+    } else if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED {
+        crate::Error::corrupt(told.message())
+    } else if is_retryable(&error) {
+        crate::Error::Undone { attempts: 1 }
+    } else if ["08", "28", "3D", "53", "57"].iter().any(|class| code.code().starts_with(class)) {
+        // Refused, shut down, out of connections: no fault of the statement.
+        unreachable(told.message().to_owned())
+    } else {
+        failed(&error)
+    }
+}
+
+/// Without what the server adds in detail: it may repeat what a row holds.
+fn failed(error: &tokio_postgres::Error) -> crate::Error {
+    crate::Error::engine(std::io::Error::other(whole(error)))
+}
+
+/// An error with its causes: the driver's own text leaves them out.
+fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
