@@ -17,7 +17,7 @@ use crate::laboratory::LaboratoryBook;
 use crate::place::Place;
 use crate::protect::Protector;
 use crate::recorder::Recorder;
-use crate::run::RunBook;
+use crate::run::{Lead, RunBook};
 use crate::schema;
 use crate::snapshot::Snapshot;
 
@@ -236,6 +236,17 @@ impl Ledger {
         match self.shared.access {
             Access::Read => Err(Error::ReadOnly),
             Access::Write => RunBook::new(Arc::clone(&self.shared)),
+        }
+    }
+
+    /// A candidate for the lead among the servers that share the ledger.
+    ///
+    /// # Errors
+    /// As [`Ledger::recorder`].
+    pub fn lead(&self) -> Result<Lead> {
+        match self.shared.access {
+            Access::Read => Err(Error::ReadOnly),
+            Access::Write => Lead::new(&self.shared),
         }
     }
 

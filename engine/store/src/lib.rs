@@ -64,9 +64,9 @@ pub use recorder::Recorder;
 pub use related::{OwnedDossier, OwnedRelated};
 pub use results::{EvaluationRecord, EvaluationRef, Recorded, Results, Stored, TierFilter, TierRecord};
 pub use run::{
-    Beat, ChangePosition, Claim, CutOff, Firing, Load, Loaded, LoadedRun, Lock, LockWatch, Missed, NewRun,
-    Publication, Published, RunBook, RunChange, RunEvent, RunFilter, RunRecord, RunState, RunTier, Schedule,
-    ScheduleRecord, Started,
+    Beat, ChangePosition, Claim, CutOff, Firing, Lead, Load, Loaded, LoadedRun, Lock, LockWatch, Missed,
+    NewRun, Publication, Published, RunBook, RunChange, RunEvent, RunFilter, RunRecord, RunState, RunTier,
+    Schedule, ScheduleRecord, Started,
 };
 pub use snapshot::{OwnedFile, Snapshot};
 pub use subjects::SubjectEntry;

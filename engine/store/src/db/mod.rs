@@ -230,6 +230,14 @@ impl Connection {
         }
     }
 
+    /// Takes the lead among the servers that share the database, or keeps it; whether it has it.
+    pub(crate) fn lead(&self) -> Result<bool> {
+        match self {
+            Connection::Sqlite(_) => Ok(true),
+            Connection::Postgres(connection) => connection.lead(),
+        }
+    }
+
     /// Begins a part of the transaction that can be undone alone.
     pub(crate) fn savepoint(&self) -> Result<()> {
         match self {

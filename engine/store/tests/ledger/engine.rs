@@ -4,6 +4,9 @@ use std::path::Path;
 
 use hengxin_store::Place;
 
+/// How many random sequences are compared with the naive list unless somebody says otherwise.
+pub(crate) const SEQUENCES: u64 = 2000;
+
 /// Where a test's ledger lies whose folder this is.
 pub(crate) fn place(folder: &Path) -> Place {
     Place::File(folder.join("ledger.db"))

@@ -51,7 +51,7 @@ pub(crate) fn published(rows: u64) -> Published {
     Published { results: "/results".to_owned(), counts: "{}".to_owned(), rows }
 }
 
-fn monthly() -> Schedule {
+pub(crate) fn monthly() -> Schedule {
     Schedule {
         name: "monthly".to_owned(),
         fields: vec![FIELD.to_owned(), "tax".to_owned()],

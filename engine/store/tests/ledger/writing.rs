@@ -11,11 +11,11 @@ use hengxin_store::{
 use crate::engine::Blocker;
 use crate::support::{VOCABULARY, append, batch, batch_of, fresh, options, penalty, subject};
 
-fn key(id: &str, body: u8) -> RequestKey {
+pub(crate) fn key(id: &str, body: u8) -> RequestKey {
     RequestKey { id: id.to_owned(), method: "SubmitFacts".to_owned(), digest: [body; 32] }
 }
 
-fn job(request: Option<RequestKey>, n: u32, document: &str) -> Job {
+pub(crate) fn job(request: Option<RequestKey>, n: u32, document: &str) -> Job {
     Job {
         request,
         command: Command::Append(batch(&[penalty(subject(n), document, "2026-01-01")])),

@@ -6,10 +6,13 @@ use hengxin_store::Place;
 
 use crate::cluster::{Cluster, Session, cluster, left_out};
 
+/// How many random sequences are compared with the naive list unless somebody says otherwise. Every statement crosses a wire.
+pub(crate) const SEQUENCES: u64 = 200;
+
 /// The server. Where there is none the program ends here, and says so.
 pub(crate) fn server() -> &'static Cluster {
     cluster().unwrap_or_else(|why| {
-        left_out("all tests of the ledger on PostgreSQL", why);
+        left_out("all tests of the ledger on PostgreSQL", &format!("no server could be started: {why}"));
         std::process::exit(0)
     })
 }

@@ -41,6 +41,8 @@ pub(crate) struct Connection {
     client: RefCell<Client>,
     statements: RefCell<HashMap<String, Prepared>>,
     state: Cell<State>,
+    /// Whether it has the lead.
+    leads: Cell<bool>,
     /// Names of cursors count up.
     cursors: Cell<u64>,
 }
@@ -74,6 +76,7 @@ impl Connection {
             client: RefCell::new(connect(address, access, busy_wait)?),
             statements: RefCell::default(),
             state: Cell::new(State::Idle),
+            leads: Cell::new(false),
             cursors: Cell::new(0),
         })
     }
@@ -169,11 +172,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes the lead until the connection ends, unless another one has it.
-    pub(super) fn try_lead(&self) -> Result<bool> {
-        self.afresh(|| {
+    /// Takes the lead until the connection ends, unless another one has it; whether it has it.
+    pub(super) fn lead(&self) -> Result<bool> {
+        // A session that answers still has what it took.
+        if self.leads.get() && self.execute_batch("SELECT 1").is_ok() {
+            return Ok(true);
+        }
+        self.leads.set(false);
+        let leads = self.afresh(|| {
             self.prepare("SELECT pg_try_advisory_lock(?1)").query([LEADER], false)?.first(|row| row.get(0))
-        })
+        })?;
+        self.leads.set(leads);
+        Ok(leads)
     }
 
     /// Takes note of a failure: a transaction in which a statement failed can only be undone.
