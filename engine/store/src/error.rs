@@ -322,6 +322,7 @@ impl From<db::Error> for Error {
             db::Error::NoRow
             | db::Error::Parameters { .. }
             | db::Error::Encoding { .. }
+            | db::Error::ColumnType
             | db::Error::Undone => Error::engine(error),
         }
     }

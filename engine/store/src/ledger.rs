@@ -285,7 +285,7 @@ impl Shared {
 }
 
 /// The key the ledger was made with; `None` when it has none yet.
-fn check_key(connection: &Connection, place: &Place) -> Result<Option<Protector>> {
+pub(crate) fn check_key(connection: &Connection, place: &Place) -> Result<Option<Protector>> {
     let id: Option<String> = connection
         .query_row("SELECT value FROM settings WHERE name = 'key-id'", [], |row| row.get(0))
         .optional()?;

@@ -40,6 +40,7 @@ mod schema;
 mod snapshot;
 mod subjects;
 mod submission;
+mod transfer;
 mod verify;
 mod words;
 mod writer;
@@ -71,5 +72,6 @@ pub use run::{
 pub use snapshot::{OwnedFile, Snapshot};
 pub use subjects::SubjectEntry;
 pub use submission::{Batch, FileStamp, Origin, Rejected, Report, Submission, SubmittedRow};
+pub use transfer::{Copied, transfer};
 pub use verify::Verified;
 pub use writer::{Answer, Command, Job, Outcome, RequestKey, Writer};

@@ -59,6 +59,27 @@ const HISTORY: [&str; 26] = [
     "releases",
 ];
 
+/// Tables that change: projections that can be made again, rows on their way in or out, locks and answers. And one that
+/// guards itself, because what never took effect may go.
+const OTHERS: [&str; 11] = [
+    "requests",
+    "current_tiers",
+    "schedules",
+    "run_states",
+    "run_locks",
+    "run_policies",
+    "loads",
+    "run_tiers",
+    "loaded_runs",
+    "run_changes",
+    "study_states",
+];
+
+/// All tables, those that others refer to first; only models and studies refer to each other.
+pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    HISTORY.into_iter().chain(OTHERS)
+}
+
 /// The newest schema version this program knows.
 pub(crate) fn known_version() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
@@ -138,14 +159,15 @@ pub(crate) fn migrate(connection: &Connection, place: &Place, wait: Duration) ->
         return Ok(());
     }
     connection.begin_write()?;
-    let done = migrate_locked(connection, place).and_then(|()| Ok(connection.commit()?));
+    let done = make(connection, place).and_then(|()| Ok(connection.commit()?));
     if done.is_err() {
         connection.roll_back();
     }
     done
 }
 
-fn migrate_locked(connection: &Connection, place: &Place) -> Result<()> {
+/// Makes what is missing of the newest schema, within a transaction.
+pub(crate) fn make(connection: &Connection, place: &Place) -> Result<()> {
     let from = usize::try_from(recognise(connection, place)?).unwrap_or(0);
     for step in MIGRATIONS.iter().skip(from) {
         connection.execute_batch(match connection {

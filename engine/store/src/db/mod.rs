@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::place::Place;
 
-pub(crate) use value::{FromValue, Params, Value};
+pub(crate) use value::{FromValue, Kind, Params, Value};
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,9 @@ pub(crate) enum Error {
     /// The log the file must have cannot be turned on.
     #[error("journal mode `{found}`, expected `wal`")]
     JournalMode { found: String },
+    /// A column of a type no ledger has.
+    #[error("a column of a type that no ledger has, expected integers, texts and bytes")]
+    ColumnType,
     /// A database whose texts would not be what they are here.
     #[error("a database of encoding `{found}`, expected `UTF8`")]
     Encoding { found: String },
@@ -70,6 +73,15 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// A column of a table.
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// Whether it is part of the key, whose columns stand in the order of the table.
+    pub(crate) key: bool,
 }
 
 /// What a database says about itself.
@@ -168,6 +180,22 @@ impl Connection {
             Connection::Sqlite(connection) => sqlite::protect(connection, table),
             Connection::Postgres(connection) => postgres::protect(connection, table),
         }
+    }
+
+    /// The columns of a table.
+    pub(crate) fn columns(&self, table: &str) -> Result<Vec<Column>> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::columns(connection, table),
+            Connection::Postgres(connection) => postgres::columns(connection, table),
+        }
+    }
+
+    /// Lets rows of this transaction refer to rows that come later in it.
+    pub(crate) fn defer_references(&self) -> Result<()> {
+        self.execute_batch(match self {
+            Connection::Sqlite(_) => "PRAGMA defer_foreign_keys = ON",
+            Connection::Postgres(_) => "SET CONSTRAINTS ALL DEFERRED",
+        })
     }
 
     /// Makes the settings of a connection that writes. How large a database on a server may grow is for the server to say.

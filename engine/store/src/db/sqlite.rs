@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Row};
 
-use super::{Access, Error, Mark, Params, Result, Value};
+use super::{Access, Column, Error, Kind, Mark, Params, Result, Value};
 
 /// Opens a connection with the settings every connection must have.
 pub(super) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
@@ -60,6 +60,16 @@ pub(super) fn into_wal(connection: &Connection, wait: Duration) -> Result<()> {
         let done = matches!(mode.as_str(), "wal" | "memory");
         return if done { Ok(()) } else { Err(Error::JournalMode { found: mode }) };
     }
+}
+
+pub(super) fn columns(connection: &Connection, table: &str) -> Result<Vec<Column>> {
+    let mut statement =
+        connection.prepare("SELECT name, type, pk > 0 FROM pragma_table_info(?1) ORDER BY cid")?;
+    let rows = statement.query_map([table], |row| {
+        let (name, of, key): (String, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Kind::of(&of).map(|kind| Column { name, kind, key }))
+    })?;
+    rows.map(|column| column?.ok_or(Error::ColumnType)).collect()
 }
 
 pub(super) fn protect(connection: &Connection, table: &str) -> Result<()> {

@@ -121,6 +121,18 @@ impl<T: ToValue> ToValue for Option<T> {
     }
 }
 
+impl Kind {
+    /// The kind of a column by the name of its type.
+    pub(super) fn of(name: &str) -> Option<Kind> {
+        match name {
+            "INTEGER" | "bigint" => Some(Kind::Integer),
+            "TEXT" | "text" => Some(Kind::Text),
+            "BLOB" | "bytea" => Some(Kind::Blob),
+            _ => None,
+        }
+    }
+}
+
 /// The parameters of a statement, `?1` first: an array of one type, or a tuple.
 pub(crate) trait Params {
     /// Hands them to `take` in order.
@@ -171,6 +183,14 @@ pub(crate) trait FromValue<'r>: Sized {
 
     /// `None` when the column holds something else.
     fn from_value(value: Value<'r>) -> Option<Self>;
+}
+
+impl<'r> FromValue<'r> for Value<'r> {
+    const EXPECTED: &'static str = "a value";
+
+    fn from_value(value: Value<'r>) -> Option<Value<'r>> {
+        Some(value)
+    }
 }
 
 impl FromValue<'_> for bool {

@@ -42,7 +42,7 @@ fn no_acknowledged_write_is_lost_and_none_is_half_applied() {
     let (seed, cycles) = (setting("HENGXIN_SEED", 1), setting("HENGXIN_KILLS", 100));
     let mut random = Random::new(seed);
     let folder = Folder::new();
-    drop(Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger"));
+    drop(Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger"));
     let mut first = 0;
     let mut acknowledged = 0;
     for cycle in 0..cycles {
@@ -64,7 +64,7 @@ fn no_acknowledged_write_is_lost_and_none_is_half_applied() {
         child.kill().expect("killed");
         child.wait().expect("gone");
         let last_ack = lines.filter_map(|line| line.ok()?.strip_prefix("ack ")?.parse::<u64>().ok()).last();
-        let ledger = Ledger::open(&folder.ledger(), Arc::clone(&VOCABULARY)).expect("it opens again");
+        let ledger = Ledger::open(folder.ledger(), Arc::clone(&VOCABULARY)).expect("it opens again");
         let snapshot = ledger.snapshot(None).expect("a snapshot");
         let counts: Vec<usize> = (0..ROWS)
             .map(|row| {

@@ -7,14 +7,14 @@ use hengxin_store::{Error, Ledger, Options};
 use crate::support::{Folder, VOCABULARY, append, fresh, penalty, subject, vocabulary};
 
 fn open(folder: &Folder) -> hengxin_store::Result<Ledger> {
-    Ledger::open(&folder.ledger(), Arc::clone(&VOCABULARY))
+    Ledger::open(folder.ledger(), Arc::clone(&VOCABULARY))
 }
 
 #[test]
 fn a_ledger_is_made_once_and_opened_only_where_one_is() {
     let folder = Folder::new();
     assert!(matches!(open(&folder), Err(Error::Missing { .. })));
-    let make = || Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), Options::default());
+    let make = || Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), Options::default());
     drop(make().expect("a ledger"));
     assert!(matches!(make(), Err(Error::Exists { .. })));
     open(&folder).expect("it opens");
@@ -56,7 +56,7 @@ fn a_vocabulary_may_grow_and_be_reordered_but_not_lose_what_is_recorded() {
         r#"{"id": "minor", "title": "轻"}"#,
         r#"{"id": "none", "title": "无"}, {"id": "minor", "title": "轻"}"#,
     );
-    let ledger = Ledger::open(&folder.ledger(), vocabulary(&grown).expect("sound")).expect("a ledger");
+    let ledger = Ledger::open(folder.ledger(), vocabulary(&grown).expect("sound")).expect("a ledger");
     let file =
         ledger.snapshot(None).expect("a snapshot").credit_file(subject(1)).expect("readable").expect("known");
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_vocabulary_may_grow_and_be_reordered_but_not_lose_what_is_recorded() {
     );
     let poorer = text.replace("\"general\"", "\"medium\"");
     let error =
-        Ledger::open(&folder.ledger(), vocabulary(&poorer).expect("sound")).expect_err("a value is gone");
+        Ledger::open(folder.ledger(), vocabulary(&poorer).expect("sound")).expect_err("a value is gone");
     assert_eq!(
         error.to_string(),
         "the ledger holds value \"general\" of `administrative-penalty.severity`, which vocabulary edition `test.1` does not declare"

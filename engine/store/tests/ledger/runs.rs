@@ -190,7 +190,7 @@ fn a_lock_is_taken_over_from_the_dead_and_never_from_the_living_whatever_the_clo
     let clock = Arc::new(Hand::default());
     clock.0.store(1_000_000_000, Ordering::Relaxed);
     let options = Options { clock: Arc::clone(&clock) as _, ..Options::default() };
-    let ledger = Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options).expect("a ledger");
+    let ledger = Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), options).expect("a ledger");
     let (mut holder, mut watcher) = (ledger.run_book().expect("a book"), ledger.run_book().expect("another"));
     let mut watch = LockWatch::default();
     let patience = Duration::from_secs(30);

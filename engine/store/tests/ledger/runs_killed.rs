@@ -53,7 +53,7 @@ fn a_killed_load_is_resumed_and_nothing_of_it_shows_before_it_is_whole() {
     let mut random = Random::new(seed);
     let folder = Folder::new();
     let ledger =
-        Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger");
+        Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger");
     let mut book = ledger.run_book().expect("a book");
     let (mut resumed, mut first) = (0, 0u64);
     for cycle in 0..cycles {
@@ -125,7 +125,7 @@ fn the_process_that_starts() {
 #[test]
 fn of_two_processes_that_start_a_run_at_once_one_does() {
     let folder = Folder::new();
-    drop(Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger"));
+    drop(Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger"));
     let children: Vec<Child> =
         (0..4).map(|_| child("runs_killed::the_process_that_starts", START, &folder.ledger())).collect();
     let mut said: Vec<String> = Vec::new();

@@ -234,7 +234,7 @@ pub(crate) fn options() -> Options {
 /// A new ledger in a new folder.
 pub(crate) fn fresh() -> (Folder, Ledger) {
     let folder = Folder::new();
-    let ledger = Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("a new ledger");
+    let ledger = Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("a new ledger");
     (folder, ledger)
 }
 

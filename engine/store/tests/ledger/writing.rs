@@ -164,7 +164,7 @@ fn a_lock_held_too_long_is_told_as_busy_with_the_time_waited() {
     let (folder, ledger) = fresh();
     drop(ledger);
     let short = Options { busy_wait: Duration::from_millis(200), ..Options::default() };
-    let ledger = Ledger::open_with(&folder.ledger(), Arc::clone(&VOCABULARY), short).expect("a ledger");
+    let ledger = Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), short).expect("a ledger");
     let mut recorder = ledger.recorder().expect("a recorder");
     let blocker = Blocker::of(&folder.ledger());
     let started = Instant::now();

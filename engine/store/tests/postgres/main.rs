@@ -4,6 +4,7 @@
 
 mod cluster;
 mod engine;
+mod moving;
 mod server;
 
 #[path = "../ledger/appending.rs"]

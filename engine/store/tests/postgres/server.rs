@@ -78,7 +78,7 @@ fn what_is_no_ledger_or_a_newer_one_is_refused_and_left_alone() {
     assert!(matches!(open(&folder.ledger()), Err(Error::Missing { .. })));
     session.run("CREATE SCHEMA hengxin; CREATE TABLE hengxin.songs (title TEXT)").expect("made");
     for refused in
-        [open(&folder.ledger()), Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options())]
+        [open(&folder.ledger()), Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), options())]
     {
         let told = refused.expect_err("another program's schema").to_string();
         assert!(told.contains("found a database with application id 0x0, expected"), "{told}");
@@ -86,7 +86,7 @@ fn what_is_no_ledger_or_a_newer_one_is_refused_and_left_alone() {
     assert_eq!(session.list("SELECT tablename FROM pg_tables WHERE schemaname = 'hengxin'"), ["songs"]);
     // What lies elsewhere in the database is nobody's business here.
     session.run("DROP SCHEMA hengxin CASCADE").expect("removed");
-    drop(Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("a ledger"));
+    drop(Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("a ledger"));
     session.run("UPDATE mark SET version = 99").expect("set");
     let error = open(&folder.ledger()).expect_err("too new");
     assert!(matches!(error, Error::Newer { found: 99, known: 3, .. }), "{error:?}");
@@ -381,6 +381,6 @@ fn one_server_leads_and_another_takes_over_when_it_is_gone() {
 fn a_ledger_opened_for_reading_needs_one_that_is_up_to_date() {
     let (folder, ledger) = fresh();
     intruder(&ledger).run("UPDATE mark SET version = 2").expect("set");
-    let error = Ledger::open_read_only(&folder.ledger(), Arc::clone(&VOCABULARY)).expect_err("too old");
+    let error = Ledger::open_read_only(folder.ledger(), Arc::clone(&VOCABULARY)).expect_err("too old");
     assert!(matches!(error, Error::Older { found: 2, known: 3, .. }), "{error:?}");
 }

@@ -101,7 +101,7 @@ fn take_authorities(text: &str) -> (String, Option<PathBuf>) {
             Some(path) => authorities = Some(PathBuf::from(unescape(path))),
             // Certificates are verified in every mode, so the stricter names of libpq mean what `require` means here.
             None if matches!(option, "sslmode=verify-full" | "sslmode=verify-ca") => {
-                rest.push("sslmode=require")
+                rest.push("sslmode=require");
             }
             None => rest.push(option),
         }

@@ -21,7 +21,7 @@ use tokio_postgres::error::SqlState;
 
 pub use address::{Address, AddressError};
 pub(super) use statement::{Rows, Statement};
-pub(super) use tables::{damage, mark, protect, set_mark, settle};
+pub(super) use tables::{columns, damage, mark, protect, set_mark, settle};
 pub(super) use values::value;
 
 use super::{Access, Error, Result};
@@ -230,7 +230,7 @@ fn is_lost(error: &tokio_postgres::Error) -> bool {
         Some(code) => code.code().starts_with("57P") || code.code().starts_with("08"),
         None => {
             error.is_closed()
-                || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+                || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
         }
     }
 }

@@ -29,7 +29,7 @@ impl<'c> Statement<'c> {
     pub(crate) fn query(&mut self, params: impl Params, in_parts: bool) -> Result<Rows<'c>> {
         if !in_parts {
             let rows = self.rows(&self.sql, &params)?;
-            return Ok(Rows { rows: rows.into_iter(), current: None, cursor: None });
+            return Ok(Rows { here: rows.into_iter(), current: None, cursor: None });
         }
         let number = self.connection.cursors.get() + 1;
         self.connection.cursors.set(number);
@@ -40,7 +40,7 @@ impl<'c> Statement<'c> {
         self.connection.statements.borrow_mut().remove(&sql);
         declared?;
         let cursor = Cursor { connection: self.connection, name, ended: false };
-        Ok(Rows { rows: Vec::new().into_iter(), current: None, cursor: Some(cursor) })
+        Ok(Rows { here: Vec::new().into_iter(), current: None, cursor: Some(cursor) })
     }
 
     pub(crate) fn execute(&mut self, params: &impl Params) -> Result<usize> {
@@ -51,7 +51,7 @@ impl<'c> Statement<'c> {
     pub(crate) fn insert(&mut self, params: &impl Params) -> Result<i64> {
         let sql = format!("{} RETURNING {}", self.sql, key(&self.sql));
         let rows = self.rows(&sql, params)?;
-        Rows { rows: rows.into_iter(), current: None, cursor: None }.first(|row| row.get(0))
+        Rows { here: rows.into_iter(), current: None, cursor: None }.first(|row| row.get(0))
     }
 
     fn rows(&self, sql: &str, params: &impl Params) -> Result<Vec<Row>> {
@@ -93,7 +93,8 @@ fn as_params<'v>(values: &'v [Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
 
 /// Rows of a statement.
 pub(crate) struct Rows<'c> {
-    rows: std::vec::IntoIter<Row>,
+    /// Those that are here.
+    here: std::vec::IntoIter<Row>,
     current: Option<Row>,
     /// Where further rows come from; `None` when all are here.
     cursor: Option<Cursor<'c>>,
@@ -101,12 +102,12 @@ pub(crate) struct Rows<'c> {
 
 impl Rows<'_> {
     pub(crate) fn next(&mut self) -> Result<Option<&Row>> {
-        self.current = self.rows.next();
+        self.current = self.here.next();
         if self.current.is_none()
             && let Some(cursor) = &mut self.cursor
         {
-            self.rows = cursor.part()?.into_iter();
-            self.current = self.rows.next();
+            self.here = cursor.part()?.into_iter();
+            self.current = self.here.next();
         }
         Ok(self.current.as_ref())
     }

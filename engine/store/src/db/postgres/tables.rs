@@ -1,7 +1,7 @@
 //! What the schema of a ledger says about itself, and whether its rows hold together.
 
 use super::Connection;
-use crate::db::{Error, Mark, Result};
+use crate::db::{Column, Error, Kind, Mark, Result, Row};
 
 /// What the schema says about itself.
 pub(in crate::db) fn mark(connection: &Connection) -> Result<Mark> {
@@ -63,6 +63,23 @@ pub(in crate::db) fn settle(connection: &Connection) -> Result<()> {
     made
 }
 
+pub(in crate::db) fn columns(connection: &Connection, table: &str) -> Result<Vec<Column>> {
+    let mut statement = connection.prepare(
+        "SELECT attname, format_type(atttypid, NULL), coalesce(attnum = ANY (indkey), FALSE)
+         FROM pg_catalog.pg_attribute
+         LEFT JOIN pg_catalog.pg_index ON indrelid = attrelid AND indisprimary
+         WHERE attrelid = to_regclass(?1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+    );
+    let mut rows = statement.query([table], false)?;
+    let mut columns = Vec::new();
+    while let Some(row) = rows.next()? {
+        let row = Row::Postgres(row);
+        let kind = Kind::of(row.get(1)?).ok_or(Error::ColumnType)?;
+        columns.push(Column { name: row.get(0)?, kind, key: row.get(2)? });
+    }
+    Ok(columns)
+}
+
 pub(in crate::db) fn protect(connection: &Connection, table: &str) -> Result<()> {
     connection.execute_batch(&format!(
         "CREATE OR REPLACE TRIGGER {table}_is_history BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
@@ -88,7 +105,7 @@ pub(in crate::db) fn damage(connection: &Connection) -> Result<Option<String>> {
     );
     let mut rows = references.query([], false)?;
     while let Some(row) = rows.next()? {
-        let text = |column| crate::db::Row::Postgres(row).get::<String>(column);
+        let text = |column| Row::Postgres(row).get::<String>(column);
         let (table, other): (String, String) = (text(0)?, text(1)?);
         let (equal, present): (String, String) = (text(2)?, text(3)?);
         let lost: bool = connection
