@@ -360,7 +360,7 @@ impl<'c> Appender<'c> {
         match &row.side {
             Side::None => {}
             Side::Registration(side) => {
-                self.new_registration.execute((
+                self.new_registration.queue((
                     seq,
                     side.established_on.map(Date::days),
                     side.region,
@@ -373,7 +373,7 @@ impl<'c> Appender<'c> {
                     RelatedTo::Subject(subject) => (Some(subject.as_str()), None),
                     RelatedTo::Person(person) => (None, Some(person.as_str())),
                 };
-                self.new_relation.execute((seq, subject.id, &side.kind, related, person))?;
+                self.new_relation.queue((seq, subject.id, &side.kind, related, person))?;
             }
         }
         self.identities.seen(row)

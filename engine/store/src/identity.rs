@@ -147,7 +147,7 @@ impl<'c> Identities<'c> {
         if identity.registered {
             self.conflicts(subject, &identity)?;
         }
-        self.insert.execute((
+        self.insert.insert((
             subject,
             &identity.normalised,
             &identity.name,

@@ -139,7 +139,7 @@ impl Recorder {
     pub(crate) fn part<T>(&mut self, work: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
         let classes = self.book.len();
         self.connection.savepoint()?;
-        let result = work(self);
+        let result = work(self).and_then(|value| Ok(self.connection.flush().map(|()| value)?));
         if result.is_ok() {
             self.connection.release()?;
         } else if !self.connection.is_autocommit() {

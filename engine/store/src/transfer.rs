@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::db::{Access, Column, Connection, Kind, Params, Row, Value};
+use crate::db::{Access, Column, Connection, Kind, Owned, Params, Row, Value};
 use crate::error::{Error, Result};
 use crate::ledger::{Options, check_key};
 use crate::place::Place;
@@ -157,8 +157,7 @@ fn insert(connection: &Connection, table: &str, columns: &[Column], values: &[(K
         sql.push_str(&format!("?{}", n + 1));
     }
     sql.push(')');
-    connection.execute(&sql, Several(values))?;
-    Ok(())
+    Ok(connection.prepare_cached(&sql)?.queue(Several(values))?)
 }
 
 /// Every value with its type and length, so that no two rows share their bytes.
@@ -174,25 +173,6 @@ fn digest(hash: &mut Sha256, value: Value<'_>) {
     hash.update(bytes);
 }
 
-/// A value that outlives its row.
-enum Owned {
-    Null,
-    Integer(i64),
-    Text(String),
-    Blob(Vec<u8>),
-}
-
-impl From<Value<'_>> for Owned {
-    fn from(value: Value<'_>) -> Owned {
-        match value {
-            Value::Null => Owned::Null,
-            Value::Integer(number) => Owned::Integer(number),
-            Value::Text(text) => Owned::Text(text.to_owned()),
-            Value::Blob(bytes) => Owned::Blob(bytes.to_owned()),
-        }
-    }
-}
-
 /// The values of several rows.
 struct Several<'v>(&'v [(Kind, Owned)]);
 
@@ -201,16 +181,6 @@ impl Params for Several<'_> {
         &'p self,
         take: &mut dyn FnMut(Kind, Value<'p>) -> crate::db::Result<()>,
     ) -> crate::db::Result<()> {
-        self.0.iter().try_for_each(|(kind, value)| {
-            take(
-                *kind,
-                match value {
-                    Owned::Null => Value::Null,
-                    Owned::Integer(number) => Value::Integer(*number),
-                    Owned::Text(text) => Value::Text(text),
-                    Owned::Blob(bytes) => Value::Blob(bytes),
-                },
-            )
-        })
+        self.0.iter().try_for_each(|(kind, value)| take(*kind, value.as_value()))
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::place::Place;
 
-pub(crate) use value::{FromValue, Kind, Params, Value};
+pub(crate) use value::{FromValue, Kind, Owned, Params, Value};
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,6 +266,14 @@ impl Connection {
         }
     }
 
+    /// Waits for everything that was queued.
+    pub(crate) fn flush(&self) -> Result<()> {
+        match self {
+            Connection::Sqlite(_) => Ok(()),
+            Connection::Postgres(connection) => connection.flush(),
+        }
+    }
+
     /// Begins a part of the transaction that can be undone alone.
     pub(crate) fn savepoint(&self) -> Result<()> {
         match self {
@@ -354,7 +362,16 @@ impl Statement<'_> {
         }
     }
 
-    /// Inserts one row; the number it was given: one more than the last row's.
+    /// Carries it out like [`Statement::execute`], but does not wait for the answer where that comes over a wire. A failure
+    /// shows with a later statement, at the latest with [`Connection::flush`] or when the transaction is committed.
+    pub(crate) fn queue(&mut self, params: impl Params) -> Result<()> {
+        match self {
+            Statement::Sqlite(..) => self.execute(params).map(|_| ()),
+            Statement::Postgres(statement) => statement.queue(&params),
+        }
+    }
+
+    /// Inserts one row; the number it was given: one more than the last row's. Waits as little as [`Statement::queue`].
     pub(crate) fn insert(&mut self, params: impl Params) -> Result<i64> {
         match self {
             Statement::Sqlite(connection, statement) => {

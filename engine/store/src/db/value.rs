@@ -25,6 +25,36 @@ impl Value<'_> {
     }
 }
 
+/// A value that outlives what it was borrowed from.
+pub(crate) enum Owned {
+    Null,
+    Integer(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl From<Value<'_>> for Owned {
+    fn from(value: Value<'_>) -> Owned {
+        match value {
+            Value::Null => Owned::Null,
+            Value::Integer(number) => Owned::Integer(number),
+            Value::Text(text) => Owned::Text(text.to_owned()),
+            Value::Blob(bytes) => Owned::Blob(bytes.to_owned()),
+        }
+    }
+}
+
+impl Owned {
+    pub(crate) fn as_value(&self) -> Value<'_> {
+        match self {
+            Owned::Null => Value::Null,
+            Owned::Integer(number) => Value::Integer(*number),
+            Owned::Text(text) => Value::Text(text),
+            Owned::Blob(bytes) => Value::Blob(bytes),
+        }
+    }
+}
+
 /// The column types there are. A parameter's type is known even where its value is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -4,6 +4,7 @@
 //! them, provided that the manifest is the same, since equal manifests give equal rows in equal order. Between parts
 //! other writers have their turn. Nothing of a load shows before [`RunBook::publish`] names it.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use hengxin_core::date::Date;
@@ -12,7 +13,7 @@ use hengxin_core::region::RegionCode;
 use super::book::{Claim, RunBook, signed};
 use super::record::number;
 use super::tiers::RunTier;
-use crate::db::OptionalExtension;
+use crate::db::{self, OptionalExtension};
 use crate::error::{Error, Result};
 
 /// Rows of one transaction: some tens of milliseconds.
@@ -29,6 +30,14 @@ pub struct Load {
     /// Rows that are in already: the caller leaves out as many at the beginning.
     pub rows: u64,
     policy: Option<(String, String, [u8; 32], i64)>,
+}
+
+impl Load {
+    /// The number of a row's policy, when it is the one of the row before.
+    fn policy_of(&self, row: &RunTier) -> Option<i64> {
+        let (policy, edition, digest, id) = self.policy.as_ref()?;
+        ((policy, edition, digest) == (&row.policy, &row.edition, &row.policy_digest)).then_some(*id)
+    }
 }
 
 /// What a published run came to.
@@ -106,7 +115,13 @@ impl RunBook {
             self.stand_back();
             // Taken before they are written: the part may have to be written again.
             let part: Vec<RunTier> = rows.take(usize::try_from(PART).unwrap_or(usize::MAX)).collect();
-            let part = self.transact(|book| book.add_part(load, &part))?;
+            let part = match self.transact(|book| book.add_part(load, &part)) {
+                Err(Error::WrongResults { run, .. }) => {
+                    let detail = self.doubled(load, &part)?;
+                    return Err(Error::WrongResults { run, detail });
+                }
+                part => part?,
+            };
             load.rows += part;
             if i64::try_from(part).unwrap_or(i64::MAX) < PART {
                 return Ok(());
@@ -119,16 +134,29 @@ impl RunBook {
         // Known from an attempt that was undone, its number may be another one's by now.
         load.policy = None;
         let mut added = 0u64;
+        // Rows are queued: which of them the database refuses is looked for afterwards.
+        let run = load.claim.run.id;
+        let refused = |error: db::Error| {
+            if error.is_constraint() {
+                return Error::WrongResults { run, detail: String::new() };
+            }
+            error.into()
+        };
         for row in rows {
-            let policy = self.policy(load, row)?;
-            let done = self
-                .connection
+            let policy = match load.policy_of(row) {
+                Some(policy) => policy,
+                None => {
+                    self.connection.flush().map_err(refused)?;
+                    self.policy(load, row)?
+                }
+            };
+            self.connection
                 .prepare_cached(
                     "INSERT INTO run_tiers (load, subject, policy, tier, previous_tier, public_grade, public_score,
                                             industry_grade, industry_score, region, industry, horizon)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 )?
-                .execute((
+                .queue((
                     load.id,
                     row.subject.as_str(),
                     policy,
@@ -141,30 +169,31 @@ impl RunBook {
                     row.region.map(RegionCode::digits),
                     row.industry.map(|code| code.to_string()),
                     row.horizon.map(Date::days),
-                ));
-            match done {
-                Err(error) if error.is_constraint() => {
-                    return Err(Error::WrongResults {
-                        run: load.claim.run.id,
-                        detail: format!("`{}` comes twice, expected each subject once", row.subject),
-                    });
-                }
-                done => done?,
-            };
+                ))
+                .map_err(refused)?;
             added += 1;
         }
+        self.connection.flush().map_err(refused)?;
         self.connection
             .prepare_cached("UPDATE loads SET rows = rows + ?2 WHERE id = ?1")?
             .execute((load.id, signed(added)))?;
         Ok(added)
     }
 
-    fn policy(&self, load: &mut Load, row: &RunTier) -> Result<i64> {
-        if let Some((policy, edition, digest, id)) = &load.policy
-            && (policy, edition, digest) == (&row.policy, &row.edition, &row.policy_digest)
-        {
-            return Ok(*id);
+    /// Which subject comes twice: within these rows, or in these rows and before them.
+    fn doubled(&self, load: &Load, rows: &[RunTier]) -> Result<String> {
+        let mut before =
+            self.connection.prepare_cached("SELECT 1 FROM run_tiers WHERE load = ?1 AND subject = ?2")?;
+        let mut seen = HashSet::new();
+        for row in rows {
+            if !seen.insert(row.subject) || before.exists((load.id, row.subject.as_str()))? {
+                return Ok(format!("`{}` comes twice, expected each subject once", row.subject));
+            }
         }
+        Ok("a subject comes twice, expected each subject once".to_owned())
+    }
+
+    fn policy(&self, load: &mut Load, row: &RunTier) -> Result<i64> {
         let key = (&row.policy, &row.edition, row.policy_digest);
         self.connection
             .prepare_cached(

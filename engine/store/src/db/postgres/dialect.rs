@@ -1,5 +1,5 @@
-//! The statements of this crate as PostgreSQL writes them. They keep to what both engines understand; all that differs
-//! is how a parameter is named.
+//! The statements of this crate as PostgreSQL writes them. They keep to what both engines understand; what differs is how a
+//! parameter is named, and who numbers rows.
 
 /// `?1` → `$1`, but for texts in quotes.
 pub(super) fn translate(sql: &str) -> String {
@@ -11,9 +11,29 @@ pub(super) fn translate(sql: &str) -> String {
     renamed.collect()
 }
 
-/// The column that numbers the rows of the table a statement inserts into.
-pub(super) fn key(sql: &str) -> &'static str {
-    if sql.starts_with("INSERT INTO facts ") { "seq" } else { "id" }
+/// A statement that inserts one row, with the row's number as its last parameter.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Numbered {
+    pub(super) sql: String,
+    pub(super) table: String,
+    pub(super) key: &'static str,
+}
+
+/// `INSERT INTO t (a) VALUES ($1)` → `INSERT INTO t (id, a) VALUES ($2, $1)`. `None` for a statement that numbers its row
+/// itself.
+pub(super) fn numbered(sql: &str) -> Option<Numbered> {
+    let (head, values) = sql.split_once("VALUES (")?;
+    let (table, columns) = head.strip_prefix("INSERT INTO ")?.split_once(" (")?;
+    let key = if table == "facts" { "seq" } else { "id" };
+    if columns.starts_with(&format!("{key},")) {
+        return None;
+    }
+    let number = sql.matches('$').count() + 1;
+    Some(Numbered {
+        sql: format!("INSERT INTO {table} ({key}, {columns}VALUES (${number}, {values}"),
+        table: table.to_owned(),
+        key,
+    })
 }
 
 #[cfg(test)]
@@ -29,8 +49,12 @@ mod tests {
     }
 
     #[test]
-    fn facts_are_numbered_by_their_place() {
-        assert_eq!(key("INSERT INTO facts (subject) VALUES (?1)"), "seq");
-        assert_eq!(key("INSERT INTO subjects (code) VALUES (?1)"), "id");
+    fn a_row_is_given_its_number_unless_it_has_one() {
+        let found = numbered("INSERT INTO facts (subject, key)\n VALUES ($1, $2)").expect("to be numbered");
+        assert_eq!(found.sql, "INSERT INTO facts (seq, subject, key)\n VALUES ($3, $1, $2)");
+        assert_eq!((found.table.as_str(), found.key), ("facts", "seq"));
+        let found = numbered("INSERT INTO subjects (code) VALUES ($1)").expect("to be numbered");
+        assert_eq!(found.sql, "INSERT INTO subjects (id, code) VALUES ($2, $1)");
+        assert_eq!(numbered("INSERT INTO loads (id, run) VALUES ((SELECT 1), $1)"), None);
     }
 }

@@ -7,6 +7,7 @@
 mod address;
 mod dialect;
 mod driver;
+mod queue;
 mod statement;
 mod tables;
 mod tls;
@@ -14,6 +15,7 @@ mod values;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Client;
@@ -26,6 +28,7 @@ pub(super) use values::value;
 
 use super::{Access, Error, Result};
 use driver::wait;
+use queue::Queue;
 use values::Prepared;
 
 /// Whose turn it is to write: `HXLG` as a number.
@@ -38,9 +41,12 @@ pub(crate) struct Connection {
     address: Address,
     access: Access,
     busy_wait: Duration,
-    client: RefCell<Client>,
+    client: RefCell<Arc<Client>>,
     statements: RefCell<HashMap<String, Prepared>>,
     state: Cell<State>,
+    queue: Queue,
+    /// By table: the last number given to a row in this transaction.
+    numbers: RefCell<HashMap<String, i64>>,
     /// Whether it has the lead.
     leads: Cell<bool>,
     /// Names of cursors count up.
@@ -73,9 +79,11 @@ impl Connection {
             address: address.clone(),
             access,
             busy_wait,
-            client: RefCell::new(connect(address, access, busy_wait)?),
+            client: RefCell::new(Arc::new(connect(address, access, busy_wait)?)),
             statements: RefCell::default(),
             state: Cell::new(State::Idle),
+            queue: Queue::default(),
+            numbers: RefCell::default(),
             leads: Cell::new(false),
             cursors: Cell::new(0),
         })
@@ -91,7 +99,7 @@ impl Connection {
 
     pub(super) fn execute_batch(&self, sql: &str) -> Result<()> {
         let done = wait(self.client.borrow().batch_execute(sql));
-        self.noted(done)
+        self.answered(done)
     }
 
     /// Sees what was committed before its first statement, and nothing later.
@@ -106,6 +114,7 @@ impl Connection {
     pub(super) fn begin_write(&self) -> Result<()> {
         let sql = format!("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER})");
         self.afresh(|| {
+            self.numbers.borrow_mut().clear();
             let begun = self.execute_batch(&sql);
             self.state.set(State::Open);
             if begun.is_err() {
@@ -132,11 +141,12 @@ impl Connection {
         let client = connect(&self.address, self.access, self.busy_wait)?;
         self.statements.borrow_mut().clear();
         self.state.set(State::Idle);
-        *self.client.borrow_mut() = client;
+        *self.client.borrow_mut() = Arc::new(client);
         Ok(())
     }
 
     pub(super) fn commit(&self) -> Result<()> {
+        self.flush()?;
         if self.state.get() == State::Failed {
             self.roll_back();
             return Err(Error::Undone);
@@ -147,11 +157,17 @@ impl Connection {
     }
 
     pub(super) fn roll_back(&self) {
+        // Nobody asks any longer what became of what is on its way.
+        let _ = self.queue.drain();
         if !self.is_autocommit() {
             // Where this fails the connection is gone, and the transaction with it.
             let _ = self.execute_batch("ROLLBACK");
         }
         self.state.set(State::Idle);
+    }
+
+    pub(super) fn flush(&self) -> Result<()> {
+        self.answered(Ok(()))
     }
 
     pub(super) fn is_autocommit(&self) -> bool {
@@ -167,6 +183,8 @@ impl Connection {
     }
 
     pub(super) fn undo(&self) -> Result<()> {
+        let _ = self.queue.drain();
+        self.numbers.borrow_mut().clear();
         self.execute_batch("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")?;
         self.state.set(State::Open);
         Ok(())
@@ -186,14 +204,18 @@ impl Connection {
         Ok(leads)
     }
 
+    /// An answer, unless one that came before it is a failure.
+    fn answered<T>(&self, done: std::result::Result<T, tokio_postgres::Error>) -> Result<T> {
+        let earlier = self.queue.drain();
+        earlier.and(done).map_err(|error| self.failed(error))
+    }
+
     /// Takes note of a failure: a transaction in which a statement failed can only be undone.
-    fn noted<T>(&self, done: std::result::Result<T, tokio_postgres::Error>) -> Result<T> {
-        done.map_err(|error| {
-            if self.state.get() == State::Open {
-                self.state.set(State::Failed);
-            }
-            Error::Postgres(error)
-        })
+    fn failed(&self, error: tokio_postgres::Error) -> Error {
+        if self.state.get() == State::Open {
+            self.state.set(State::Failed);
+        }
+        Error::Postgres(error)
     }
 }
 

@@ -1,14 +1,16 @@
 //! Statements, and the rows they give: all at once, or in parts through a cursor.
 
+use std::sync::Arc;
+
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use super::Connection;
-use super::dialect::{key, translate};
+use super::dialect::{numbered, translate};
 use super::driver::wait;
 use super::values::{Prepared, type_of};
 use crate::db::value::Kind;
-use crate::db::{Params, Result, Value};
+use crate::db::{Owned, Params, Result, Value};
 
 /// Rows fetched at once through a cursor.
 const PART: usize = 500;
@@ -48,24 +50,52 @@ impl<'c> Statement<'c> {
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
+    pub(crate) fn queue(&mut self, params: &impl Params) -> Result<()> {
+        let (prepared, values) = self.prepared(&self.sql, params)?;
+        self.send(prepared, values.into_iter().map(Owned::from).collect())
+    }
+
+    /// Gives the row its number here: to be told it by the server would be to wait. Sound because nobody else writes
+    /// while this transaction does.
     pub(crate) fn insert(&mut self, params: &impl Params) -> Result<i64> {
-        let sql = format!("{} RETURNING {}", self.sql, key(&self.sql));
-        let rows = self.rows(&sql, params)?;
-        Rows { here: rows.into_iter(), current: None, cursor: None }.first(|row| row.get(0))
+        let Some(numbered) = numbered(&self.sql) else {
+            let sql = format!("{} RETURNING id", self.sql);
+            let rows = self.rows(&sql, params)?;
+            return Rows { here: rows.into_iter(), current: None, cursor: None }.first(|row| row.get(0));
+        };
+        let known = self.connection.numbers.borrow().get(&numbered.table).copied();
+        let last: i64 = if let Some(last) = known {
+            last
+        } else {
+            let last = format!("SELECT coalesce(max({}), 0) FROM {}", numbered.key, numbered.table);
+            self.connection.prepare(&last).query([], false)?.first(|row| row.get(0))?
+        };
+        let number = last + 1;
+        let params = Numbered(params, number);
+        let (prepared, values) = self.prepared(&numbered.sql, &params)?;
+        self.send(prepared, values.into_iter().map(Owned::from).collect())?;
+        self.connection.numbers.borrow_mut().insert(numbered.table, number);
+        Ok(number)
+    }
+
+    fn send(&self, prepared: Prepared, values: Vec<Owned>) -> Result<()> {
+        let client = Arc::clone(&self.connection.client.borrow());
+        let sent = self.connection.queue.send(client, prepared.0, values);
+        sent.map_err(|error| self.connection.failed(error))
     }
 
     fn rows(&self, sql: &str, params: &impl Params) -> Result<Vec<Row>> {
         let (prepared, values) = self.prepared(sql, params)?;
         let client = self.connection.client.borrow();
         let done = wait(client.query(&prepared.0, &as_params(&values)));
-        self.connection.noted(done)
+        self.connection.answered(done)
     }
 
     fn execute_sql(&self, sql: &str, params: &impl Params) -> Result<u64> {
         let (prepared, values) = self.prepared(sql, params)?;
         let client = self.connection.client.borrow();
         let done = wait(client.execute(&prepared.0, &as_params(&values)));
-        self.connection.noted(done)
+        self.connection.answered(done)
     }
 
     fn prepared<'p>(&self, sql: &str, params: &'p impl Params) -> Result<(Prepared, Vec<Value<'p>>)> {
@@ -81,9 +111,19 @@ impl<'c> Statement<'c> {
         let types: Vec<_> = kinds.into_iter().map(type_of).collect();
         let client = self.connection.client.borrow();
         let prepared = wait(client.prepare_typed(sql, &types));
-        let prepared = Prepared(self.connection.noted(prepared)?);
+        let prepared = Prepared(self.connection.answered(prepared)?);
         self.connection.statements.borrow_mut().insert(sql.to_owned(), prepared.clone());
         Ok((prepared, values))
+    }
+}
+
+/// Parameters, and the number of the row behind them.
+struct Numbered<'a, P>(&'a P, i64);
+
+impl<P: Params> Params for Numbered<'_, P> {
+    fn each<'p>(&'p self, take: &mut dyn FnMut(Kind, Value<'p>) -> Result<()>) -> Result<()> {
+        self.0.each(take)?;
+        take(Kind::Integer, Value::Integer(self.1))
     }
 }
 
@@ -134,7 +174,7 @@ impl Cursor<'_> {
         }
         let client: &Client = &self.connection.client.borrow();
         let rows =
-            self.connection.noted(wait(client.query(&format!("FETCH {PART} FROM {}", self.name), &[])))?;
+            self.connection.answered(wait(client.query(&format!("FETCH {PART} FROM {}", self.name), &[])))?;
         self.ended = rows.len() < PART;
         Ok(rows)
     }

@@ -6,14 +6,18 @@ use crate::db::{Column, Error, Kind, Mark, Result, Row};
 /// What the schema says about itself.
 pub(in crate::db) fn mark(connection: &Connection) -> Result<Mark> {
     let number = |sql: &str| connection.prepare(sql).query([], false)?.first(|row| row.get::<i64>(0));
+    // Asked of the catalogue's tables, not by `to_regclass`: that answers from memory, which may be older than the lock.
     let tables = number(
         "SELECT count(*) FROM pg_catalog.pg_class
-         WHERE relnamespace = to_regnamespace('hengxin') AND relkind IN ('r', 'p', 'v', 'm', 'f')",
+         JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+         WHERE nspname = 'hengxin' AND relkind IN ('r', 'p', 'v', 'm', 'f')",
     )?;
-    // Asked for by its column: somebody else's table of this name is no mark.
+    // Asked for by its columns: somebody else's table of this name is no mark.
     let marked = number(
         "SELECT count(*) FROM pg_catalog.pg_attribute
-         WHERE attrelid = to_regclass('hengxin.mark') AND attname IN ('application', 'version')",
+         JOIN pg_catalog.pg_class ON pg_class.oid = attrelid
+         JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+         WHERE nspname = 'hengxin' AND relname = 'mark' AND attname IN ('application', 'version')",
     )?;
     let read = |column: &str| if marked == 2 { number(&format!("SELECT {column} FROM mark")) } else { Ok(0) };
     Ok(Mark { application: read("application")?, version: read("version")?, empty: tables == 0 })
@@ -42,7 +46,7 @@ pub(in crate::db) fn settle(connection: &Connection) -> Result<()> {
     }
     let there = |connection: &Connection| {
         connection
-            .prepare("SELECT to_regnamespace('hengxin') IS NOT NULL")
+            .prepare("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'hengxin')")
             .query([], false)?
             .first(|row| row.get(0))
     };
