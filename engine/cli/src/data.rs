@@ -71,7 +71,7 @@ impl Place {
     }
 
     fn ledger(&self) -> Result<hengxin_store::Place, Failure> {
-        match &self.ledger {
+        match self.ledger.as_deref().filter(|text| !text.is_empty()) {
             None => Ok(hengxin_store::Place::File(self.data.join("ledger.sqlite"))),
             Some(text) => ledger(text, &self.data),
         }

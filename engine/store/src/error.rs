@@ -88,11 +88,14 @@ pub enum Error {
         attempts: u32,
     },
     /// The server of the database does not answer, or the connection was lost.
-    #[error("no connection to the database: {detail}; a write under way may or may not have been kept")]
+    #[error("no connection to the database: {detail}")]
     Unreachable {
         /// Why, as the server or the system says.
         detail: String,
     },
+    /// A text that the database cannot keep.
+    #[error("a text holds the character U+0000, which the database cannot keep; expected texts without it")]
+    Nul,
     /// The address of the database is none.
     #[error(transparent)]
     Address(#[from] crate::AddressError),
@@ -258,6 +261,7 @@ impl Error {
             Error::Missing { .. }
             | Error::Exists { .. }
             | Error::ReadOnly
+            | Error::Nul
             | Error::Address(_)
             | Error::RequestReused { .. }
             | Error::RequestForm { .. }
@@ -319,7 +323,10 @@ impl From<db::Error> for Error {
             db::Error::Sqlite(error) => db::sqlite::meaning(error),
             db::Error::Postgres(error) => db::postgres::meaning(error),
             db::Error::Unreachable { detail } => Error::Unreachable { detail },
+            db::Error::Commit(error) => db::postgres::meaning_of_commit(error),
+            db::Error::Nul => Error::Nul,
             db::Error::NoRow
+            | db::Error::NoLocks
             | db::Error::Parameters { .. }
             | db::Error::Encoding { .. }
             | db::Error::ColumnType

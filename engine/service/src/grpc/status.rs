@@ -59,7 +59,7 @@ pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
 fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
     match error {
         LedgerError::RequestReused { .. } => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
-        LedgerError::RequestForm { .. } => (Code::InvalidArgument, "INVALID_REQUEST"),
+        LedgerError::RequestForm { .. } | LedgerError::Nul => (Code::InvalidArgument, "INVALID_REQUEST"),
         LedgerError::RunInProgress { .. } => (Code::FailedPrecondition, "RUN_IN_PROGRESS"),
         LedgerError::UnknownRun { .. } => (Code::NotFound, "RUN_NOT_FOUND"),
         LedgerError::RunFinished { .. } => (Code::FailedPrecondition, "RUN_FINISHED"),

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 mod answers;
+#[allow(dead_code, reason = "the tests of the store need more of it")]
+#[path = "../../../store/tests/postgres/cluster.rs"]
+mod cluster;
 mod damage;
 mod enterprises;
 mod hostile;
@@ -13,6 +16,7 @@ mod replay;
 mod rig;
 mod runs;
 mod schedules;
+mod shared;
 mod shipped;
 mod standards;
 mod tiers;

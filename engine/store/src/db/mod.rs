@@ -42,6 +42,12 @@ pub(crate) enum Error {
     /// A database whose texts would not be what they are here.
     #[error("a database of encoding `{found}`, expected `UTF8`")]
     Encoding { found: String },
+    /// A text that a server cannot keep.
+    #[error("a text with the character U+0000")]
+    Nul,
+    /// A server whose locks do not lock.
+    #[error("a server on which two sessions hold one advisory lock")]
+    NoLocks,
     /// There is no connection to the server.
     #[error("{detail}")]
     Unreachable { detail: String },
@@ -52,6 +58,9 @@ pub(crate) enum Error {
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Postgres(tokio_postgres::Error),
+    /// The server did not say what became of a transaction that was to be kept.
+    #[error(transparent)]
+    Commit(tokio_postgres::Error),
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -8,7 +8,7 @@ use hengxin_store::{Error, Fault, Firing, Ledger, Place, Writer};
 
 use crate::cluster::Session;
 use crate::engine::server;
-use crate::support::{Folder, VOCABULARY, append, batch, date, fresh, options, penalty, subject};
+use crate::support::{Folder, VOCABULARY, append, batch, date, fresh, make, options, penalty, subject};
 use crate::{laboratory, results, runs, writing};
 
 fn open(place: &Place) -> hengxin_store::Result<Ledger> {
@@ -189,6 +189,37 @@ fn a_connection_lost_in_the_middle_of_a_write_leaves_nothing_and_the_next_one_is
         append(&mut recorder, &[penalty(subject(n), "no 1", "2026-01-01")]);
     }
     ledger.snapshot(None).and_then(|snapshot| snapshot.verify()).expect("whole");
+}
+
+#[test]
+fn a_commit_that_was_cut_off_is_told_as_one_of_unknown_outcome() {
+    let (_folder, ledger) = fresh();
+    let mut recorder = ledger.recorder().expect("a recorder");
+    intruder(&ledger)
+        .run(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON batches DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION fail();",
+        )
+        .expect("made");
+    let error = recorder.append(&batch(&[penalty(subject(1), "no 1", "2026-01-01")])).expect_err("lost");
+    assert!(error.to_string().ends_with("and may or may not have been"), "{error}");
+    assert_eq!(facts(&ledger), 0);
+}
+
+#[test]
+fn a_text_the_server_cannot_keep_is_told_and_sinks_no_other_request() {
+    let (_folder, ledger) = fresh();
+    let row = penalty(subject(1), "no 1", "2026-01-01").with("case", "a\0b");
+    let mut recorder = ledger.recorder().expect("a recorder");
+    append(&mut recorder, &[row]);
+    assert_eq!(facts(&ledger), 1, "in JSON it is written otherwise");
+    let named = make("registration", subject(2)).with("since", "2020-01-01").with("name", "a\0b");
+    let error = recorder.append(&batch(&[named])).expect_err("not to be kept");
+    assert!(matches!(error, Error::Nul), "{error:?}");
+    assert_eq!((error.fault(), facts(&ledger)), (Fault::Caller, 1));
+    append(&mut recorder, &[penalty(subject(3), "no 1", "2026-01-01")]);
 }
 
 #[test]

@@ -35,6 +35,8 @@ use values::Prepared;
 const WRITER: i64 = 0x4858_4C47;
 /// Who looks after schedules: the number after it.
 const LEADER: i64 = WRITER + 1;
+/// Whether locks lock at all: the number after that, with a session's own number before it.
+const TRIAL: i64 = WRITER + 2;
 
 /// A connection to the server, made again when it was lost and a further write begins.
 pub(crate) struct Connection {
@@ -151,9 +153,14 @@ impl Connection {
             self.roll_back();
             return Err(Error::Undone);
         }
-        self.execute_batch("COMMIT")?;
-        self.state.set(State::Idle);
-        Ok(())
+        let kept = self.execute_batch("COMMIT").map_err(|error| match error {
+            Error::Postgres(error) => Error::Commit(error),
+            other => other,
+        });
+        if kept.is_ok() {
+            self.state.set(State::Idle);
+        }
+        kept
     }
 
     pub(super) fn roll_back(&self) {
@@ -208,6 +215,20 @@ impl Connection {
     fn answered<T>(&self, done: std::result::Result<T, tokio_postgres::Error>) -> Result<T> {
         let earlier = self.queue.drain();
         earlier.and(done).map_err(|error| self.failed(error))
+    }
+
+    /// Tries whether a lock that one session holds is kept from another one. Some databases that speak the protocol answer the
+    /// calls without locking anything, and two writers would overwrite each other's numbers.
+    pub(super) fn try_locks(&self) -> Result<()> {
+        let other = Connection::open(&self.address, self.access, self.busy_wait)?;
+        let number =
+            |sql: &str, key: i64| self.prepare(sql).query([key], false)?.first(|row| row.get::<i64>(0));
+        let key = number("SELECT pg_backend_pid() * 4294967296 + ?1", TRIAL)?;
+        number("SELECT 1 FROM (SELECT pg_advisory_lock(?1)) AS taken", key)?;
+        let taken: bool =
+            other.prepare("SELECT pg_try_advisory_lock(?1)").query([key], false)?.first(|row| row.get(0))?;
+        number("SELECT pg_advisory_unlock(?1)", key)?;
+        if taken { Err(Error::NoLocks) } else { Ok(()) }
     }
 
     /// Takes note of a failure: a transaction in which a statement failed can only be undone.
@@ -280,6 +301,16 @@ pub(crate) fn meaning(error: tokio_postgres::Error) -> crate::Error {
         unreachable(told.message().to_owned())
     } else {
         failed(&error)
+    }
+}
+
+/// What a failure to commit means: where the connection was lost, nobody knows whether the server had heard of it.
+pub(crate) fn meaning_of_commit(error: tokio_postgres::Error) -> crate::Error {
+    match meaning(error) {
+        crate::Error::Unreachable { detail } => crate::Error::Unreachable {
+            detail: format!("{detail}; the write was about to be kept, and may or may not have been"),
+        },
+        other => other,
     }
 }
 

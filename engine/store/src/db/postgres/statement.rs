@@ -10,7 +10,7 @@ use super::dialect::{numbered, translate};
 use super::driver::wait;
 use super::values::{Prepared, type_of};
 use crate::db::value::Kind;
-use crate::db::{Owned, Params, Result, Value};
+use crate::db::{Error, Owned, Params, Result, Value};
 
 /// Rows fetched at once through a cursor.
 const PART: usize = 500;
@@ -101,6 +101,9 @@ impl<'c> Statement<'c> {
     fn prepared<'p>(&self, sql: &str, params: &'p impl Params) -> Result<(Prepared, Vec<Value<'p>>)> {
         let (mut kinds, mut values): (Vec<Kind>, Vec<Value<'p>>) = (Vec::new(), Vec::new());
         params.each(&mut |kind, value| {
+            if matches!(value, Value::Text(text) if text.contains('\0')) {
+                return Err(Error::Nul);
+            }
             kinds.push(kind);
             values.push(value);
             Ok(())

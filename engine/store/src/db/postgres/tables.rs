@@ -44,6 +44,7 @@ pub(in crate::db) fn settle(connection: &Connection) -> Result<()> {
     if encoding != "UTF8" {
         return Err(Error::Encoding { found: encoding });
     }
+    connection.try_locks()?;
     let there = |connection: &Connection| {
         connection
             .prepare("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'hengxin')")
