@@ -1,4 +1,4 @@
-//! The data folder and the standards, as every command that needs them opens them.
+//! The ledger, the data folder and the standards, as every command that needs them opens them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,15 +16,22 @@ pub struct Place {
     /// The data folder with the ledger.
     #[arg(long, default_value = "hengxin-data", global = true)]
     data: PathBuf,
+    /// A ledger elsewhere: postgres://USER:PASSWORD@HOST/DATABASE, or a file. Better given as `HENGXIN_LEDGER`, which other
+    /// users of the machine cannot read.
+    #[arg(long, value_name = "PLACE", env = LEDGER, hide_env_values = true, global = true)]
+    ledger: Option<String>,
     /// A folder of standards instead of those shipped with this binary.
     #[arg(long, global = true)]
     standards: Option<PathBuf>,
 }
 
+/// The variable that says where the ledger is.
+const LEDGER: &str = "HENGXIN_LEDGER";
+
 impl Place {
-    /// A place with the shipped standards.
+    /// The ledger of a data folder, with the shipped standards.
     pub fn at(data: &Path) -> Place {
-        Place { data: data.to_owned(), standards: None }
+        Place { data: data.to_owned(), ledger: None, standards: None }
     }
 
     /// The standards.
@@ -36,18 +43,21 @@ impl Place {
     pub fn create(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
         std::fs::create_dir_all(&self.data)
             .with_context(|| format!("cannot make the data folder {}", self.data.display()))?;
-        Ledger::open_or_create(&self.path(), Arc::clone(&catalogue.vocabulary), Options::default())
+        Ledger::open_or_create(self.ledger()?, Arc::clone(&catalogue.vocabulary), Options::default())
             .map_err(store)
     }
 
     /// The ledger, which must exist; nothing in it is changed.
     pub fn open(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
-        Ledger::open_read_only(&self.path(), Arc::clone(&catalogue.vocabulary)).map_err(store)
+        Ledger::open_read_only(self.ledger()?, Arc::clone(&catalogue.vocabulary)).map_err(store)
     }
 
-    /// Whether there is a ledger.
-    pub fn exists(&self) -> bool {
-        self.path().exists()
+    /// Whether there is a ledger. One on a server counts as there: a command makes no folder for it.
+    pub fn exists(&self) -> Result<bool, Failure> {
+        Ok(match self.ledger()? {
+            hengxin_store::Place::File(path) => path.exists(),
+            hengxin_store::Place::Postgres { .. } => true,
+        })
     }
 
     /// Where the results of runs lie.
@@ -62,17 +72,26 @@ impl Place {
 
     /// The ledger, which must exist, opened for writing.
     pub fn write(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
-        Ledger::open_with(&self.path(), Arc::clone(&catalogue.vocabulary), Options::default()).map_err(store)
+        Ledger::open_with(self.ledger()?, Arc::clone(&catalogue.vocabulary), Options::default())
+            .map_err(store)
     }
 
-    /// The ledger file as an auditor opens it: without keys or vocabulary.
+    /// The ledger as an auditor opens it: without keys or vocabulary.
     pub fn archive(&self) -> Result<Archive, Failure> {
-        Archive::open(&self.path()).map_err(store)
+        Archive::open(&self.ledger()?).map_err(store)
     }
 
-    fn path(&self) -> PathBuf {
-        self.data.join("ledger.sqlite")
+    fn ledger(&self) -> Result<hengxin_store::Place, Failure> {
+        match self.ledger.as_deref().filter(|text| !text.is_empty()) {
+            None => Ok(hengxin_store::Place::File(self.data.join("ledger.sqlite"))),
+            Some(text) => ledger(text, &self.data),
+        }
     }
+}
+
+/// The place of a ledger; the key of one on a server lies in the data folder.
+pub fn ledger(text: &str, data: &Path) -> Result<hengxin_store::Place, Failure> {
+    hengxin_store::Place::parse(text, data.join("ledger.key")).map_err(store)
 }
 
 /// A failure of the ledger, with the exit code of whoever caused it.

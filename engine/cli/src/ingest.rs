@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map(|text| delivery(text, vocabulary, today))
         .collect::<Result<Vec<Vec<Delivery>>, Failure>>()?
         .concat();
-    if !arguments.place.exists() && arguments.files.iter().all(|path| intake::unreadable(path).is_some()) {
+    if !arguments.place.exists()? && arguments.files.iter().all(|path| intake::unreadable(path).is_some()) {
         // A mistyped name must not leave a new, empty ledger behind.
         for failure in arguments.files.iter().filter_map(|path| intake::unreadable(path)) {
             failure.report();

@@ -18,6 +18,7 @@ mod ingest;
 mod intake;
 mod laboratory;
 mod log;
+mod migrate;
 mod modeller;
 mod monitor;
 mod output;
@@ -94,6 +95,8 @@ enum Command {
     Quarantine(quarantine::Arguments),
     /// Codes that belong to two subjects, and subjects with two codes.
     Conflicts(conflicts::Arguments),
+    /// Copy a ledger from a file to a PostgreSQL server, or back.
+    Migrate(migrate::Arguments),
     /// Score one enterprise by one standard.
     Score(score::Arguments),
     /// Score one enterprise and tell every reason.
@@ -152,6 +155,7 @@ fn main() -> std::process::ExitCode {
         Command::Ingest(arguments) => ingest::run(&arguments),
         Command::Quarantine(arguments) => quarantine::run(&arguments),
         Command::Conflicts(arguments) => conflicts::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),

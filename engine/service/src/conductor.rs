@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hengxin_core::date::Moment;
 use hengxin_store::{
-    Claim, CutOff, Error as LedgerError, Firing, LockWatch, Missed, Published, RunBook, ScheduleRecord,
+    Claim, CutOff, Error as LedgerError, Firing, Lead, LockWatch, Missed, Published, RunBook, ScheduleRecord,
 };
 
 use crate::engine::Engine;
@@ -58,6 +58,8 @@ pub struct Conductor {
     engine: Arc<Engine>,
     setup: RunSetup,
     watch: Mutex<LockWatch>,
+    /// Made with the first turn.
+    lead: Mutex<Option<Lead>>,
     begun: Instant,
     stopping: AtomicBool,
 }
@@ -69,6 +71,7 @@ impl Conductor {
             engine,
             setup,
             watch: Mutex::default(),
+            lead: Mutex::new(None),
             begun: Instant::now(),
             stopping: AtomicBool::new(false),
         }
@@ -79,11 +82,14 @@ impl Conductor {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Takes over from the dead and fires what is due.
+    /// Takes over from the dead and fires what is due, where this server has the lead among those that share the ledger.
     ///
     /// # Errors
     /// A failing ledger. What one turn leaves undone the next one does.
     pub fn turn(&self) -> Answer<()> {
+        if !self.leads()? {
+            return Ok(());
+        }
         let locks = self.engine.snapshot(None)?.run_locks()?;
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         let stale = watch.stale(locks, self.begun.elapsed(), self.setup.patience);
@@ -102,6 +108,15 @@ impl Conductor {
                 self.fire(schedule)?;
             }
         }
+    }
+
+    fn leads(&self) -> Answer<bool> {
+        let mut lead = self.lead.lock().unwrap_or_else(PoisonError::into_inner);
+        let lead = match &mut *lead {
+            Some(lead) => lead,
+            none => none.insert(self.engine.ledger().lead()?),
+        };
+        Ok(lead.holds()?)
     }
 
     fn fire(&self, seen: &ScheduleRecord) -> Answer<()> {

@@ -6,8 +6,8 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::draft::RelatedTo;
 use hengxin_core::number::{display_decimal, parse_decimal};
 use hengxin_core::vocabulary::{FieldKind, Vocabulary};
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
+use crate::db::{Connection, OptionalExtension, Statement};
 use crate::encode::{Encoded, Key, Order, Side};
 use crate::error::{Error, Result};
 use crate::identity::Identities;
@@ -154,12 +154,12 @@ struct Appender<'c> {
     vocabulary: &'c Vocabulary,
     /// By local index: number in the file, and fact code.
     classes: Vec<(i64, &'c str)>,
-    find_subject: CachedStatement<'c>,
-    new_subject: CachedStatement<'c>,
-    find_version: CachedStatement<'c>,
-    new_fact: CachedStatement<'c>,
-    new_registration: CachedStatement<'c>,
-    new_relation: CachedStatement<'c>,
+    find_subject: Statement<'c>,
+    new_subject: Statement<'c>,
+    find_version: Statement<'c>,
+    new_fact: Statement<'c>,
+    new_registration: Statement<'c>,
+    new_relation: Statement<'c>,
     identities: Identities<'c>,
     report: Report,
     aside: Vec<Aside>,
@@ -360,7 +360,7 @@ impl<'c> Appender<'c> {
         match &row.side {
             Side::None => {}
             Side::Registration(side) => {
-                self.new_registration.execute((
+                self.new_registration.queue((
                     seq,
                     side.established_on.map(Date::days),
                     side.region,
@@ -373,7 +373,7 @@ impl<'c> Appender<'c> {
                     RelatedTo::Subject(subject) => (Some(subject.as_str()), None),
                     RelatedTo::Person(person) => (None, Some(person.as_str())),
                 };
-                self.new_relation.execute((seq, subject.id, &side.kind, related, person))?;
+                self.new_relation.queue((seq, subject.id, &side.kind, related, person))?;
             }
         }
         self.identities.seen(row)

@@ -5,8 +5,8 @@
 //! nowhere else: not in logs, not in metrics.
 
 use hengxin_core::date::Moment;
-use rusqlite::Connection;
 
+use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::words::{number, words};

@@ -11,8 +11,8 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::{Deliveries, Delivery};
 use hengxin_core::region::RegionCode;
 use hengxin_core::vocabulary::{RegisterId, Vocabulary};
-use rusqlite::Connection;
 
+use crate::db::Connection;
 use crate::error::{Error, Result};
 
 /// What is kept for at most so many moments and sets of regions.

@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hengxin_core::fact::{Class, ClassId, Classes};
 use hengxin_core::vocabulary::{Code, CodeId, FieldKind, Shape, Vocabulary};
-use rusqlite::Connection;
 
+use crate::db::Connection;
 use crate::error::{Error, Result};
 
 /// Everything known about the classes of one file, at one moment.

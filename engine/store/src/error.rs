@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::ErrorCode;
+use crate::db;
 
 /// Who has to act on an error. The service turns this into a gRPC status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,26 @@ pub enum Error {
         /// How long it was waited for, when known.
         waited: Option<Duration>,
     },
+    /// The database undid the write in favour of others, again and again.
+    #[error(
+        "the database undid this write {attempts} times in favour of others, nothing of it was kept: try again later"
+    )]
+    Undone {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The server of the database does not answer, or the connection was lost.
+    #[error("no connection to the database: {detail}")]
+    Unreachable {
+        /// Why, as the server or the system says.
+        detail: String,
+    },
+    /// A text that the database cannot keep.
+    #[error("a text holds the character U+0000, which the database cannot keep; expected texts without it")]
+    Nul,
+    /// The address of the database is none.
+    #[error(transparent)]
+    Address(#[from] crate::AddressError),
     /// A write through a ledger opened for reading.
     #[error("the ledger is opened for reading only")]
     ReadOnly,
@@ -255,7 +275,7 @@ pub enum Error {
     },
     /// Anything else the database engine reports.
     #[error("the database engine failed: {0}")]
-    Engine(Arc<rusqlite::Error>),
+    Engine(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 /// The result of anything the ledger does.
@@ -268,6 +288,8 @@ impl Error {
             Error::Missing { .. }
             | Error::Exists { .. }
             | Error::ReadOnly
+            | Error::Nul
+            | Error::Address(_)
             | Error::RequestReused { .. }
             | Error::RequestForm { .. }
             | Error::UnknownQuarantine { .. }
@@ -294,6 +316,8 @@ impl Error {
             | Error::TooManyRelated { .. } => Fault::Data,
             Error::Full
             | Error::Busy { .. }
+            | Error::Undone { .. }
+            | Error::Unreachable { .. }
             | Error::Overloaded { .. }
             | Error::Stopped
             | Error::LockLost { .. }
@@ -305,6 +329,11 @@ impl Error {
     /// A stored value that cannot be what it should.
     pub(crate) fn corrupt(detail: impl Into<String>) -> Error {
         Error::Corrupt { detail: detail.into() }
+    }
+
+    /// What an engine reports and nobody here has a better word for.
+    pub(crate) fn engine(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::Engine(Arc::new(error))
     }
 
     pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Error {
@@ -320,24 +349,22 @@ fn how_long(waited: Option<Duration>) -> String {
     waited.map(|w| format!(", waited {:.1} s", w.as_secs_f64())).unwrap_or_default()
 }
 
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Error {
-        match &error {
-            rusqlite::Error::SqliteFailure(failure, message) => match failure.code {
-                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Busy { waited: None },
-                ErrorCode::DiskFull => Error::Full,
-                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-                    Error::corrupt(message.clone().unwrap_or_else(|| failure.to_string()))
-                }
-                ErrorCode::ReadOnly => Error::ReadOnly,
-                _ => Error::Engine(Arc::new(error)),
-            },
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Error {
+        match error {
             // A value of another type than its column declares can only come from a damaged page.
-            rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::Utf8Error(..)
-            | rusqlite::Error::InvalidColumnType(..) => Error::corrupt(error.to_string()),
-            _ => Error::Engine(Arc::new(error)),
+            db::Error::Value { .. } | db::Error::JournalMode { .. } => Error::corrupt(error.to_string()),
+            db::Error::Sqlite(error) => db::sqlite::meaning(error),
+            db::Error::Postgres(error) => db::postgres::meaning(error),
+            db::Error::Unreachable { detail } => Error::Unreachable { detail },
+            db::Error::Commit(error) => db::postgres::meaning_of_commit(error),
+            db::Error::Nul => Error::Nul,
+            db::Error::NoRow
+            | db::Error::NoLocks
+            | db::Error::Parameters { .. }
+            | db::Error::Encoding { .. }
+            | db::Error::ColumnType
+            | db::Error::Undone => Error::engine(error),
         }
     }
 }

@@ -4,8 +4,8 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::{ClassId, FactId};
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::CodeId;
-use rusqlite::OptionalExtension;
 
+use crate::db::OptionalExtension;
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
 use crate::resolve::{self, Standing};

@@ -11,8 +11,8 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::{ClassId, Classes, Delivery, Registration};
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Shape;
-use rusqlite::OptionalExtension as _;
 
+use crate::db::OptionalExtension;
 use crate::encode::Key;
 use crate::error::Result;
 use crate::resolve::{self, Entry, Standing};

@@ -7,8 +7,8 @@
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::uscc::Uscc;
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
+use crate::db::{Connection, OptionalExtension, Statement};
 use crate::encode::{Encoded, Side, push_json};
 use crate::error::{Error, Result};
 use crate::name::normalise;
@@ -60,11 +60,11 @@ pub(crate) struct Identities<'c> {
     /// The name as last seen, so that rows that repeat it cost nothing.
     last: Option<Box<str>>,
     conflicts: u64,
-    load: CachedStatement<'c>,
-    insert: CachedStatement<'c>,
-    namesakes: CachedStatement<'c>,
-    find: CachedStatement<'c>,
-    list: CachedStatement<'c>,
+    load: Statement<'c>,
+    insert: Statement<'c>,
+    namesakes: Statement<'c>,
+    find: Statement<'c>,
+    list: Statement<'c>,
 }
 
 impl<'c> Identities<'c> {
@@ -86,7 +86,8 @@ impl<'c> Identities<'c> {
             )?,
             namesakes: connection.prepare_cached(
                 "SELECT DISTINCT subject FROM identities
-                 WHERE normalised = ?1 AND registered = 1 AND region = ?2 AND legal_form IS ?3 AND subject <> ?4
+                 WHERE normalised = ?1 AND registered = 1 AND region = ?2 AND legal_form IS NOT DISTINCT FROM ?3
+                   AND subject <> ?4
                  ORDER BY subject LIMIT 100",
             )?,
             find: connection.prepare_cached(
@@ -146,7 +147,7 @@ impl<'c> Identities<'c> {
         if identity.registered {
             self.conflicts(subject, &identity)?;
         }
-        self.insert.execute((
+        self.insert.insert((
             subject,
             &identity.normalised,
             &identity.name,
@@ -171,7 +172,7 @@ impl<'c> Identities<'c> {
                 registered: row.get(5)?,
             })
         })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(rows.collect::<crate::db::Result<_>>()?)
     }
 
     fn conflicts(&mut self, subject: i64, identity: &Identity) -> Result<()> {
@@ -194,7 +195,7 @@ impl<'c> Identities<'c> {
         let namesakes: Vec<i64> = self
             .namesakes
             .query_map((&identity.normalised, region, &identity.legal_form, subject), |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<crate::db::Result<_>>()?;
         for other in namesakes {
             if self.find.query_row((subject, other), |_| Ok(())).optional()?.is_none() {
                 let detail = detail(&[identity]);
@@ -248,12 +249,12 @@ impl Snapshot {
         while let Some(row) = rows.next()? {
             let other: Option<String> = row.get(3)?;
             conflicts.push(Conflict {
-                id: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+                id: u64::try_from(row.get::<i64>(0)?).unwrap_or(0),
                 kind: match other {
                     None => ConflictKind::OneCodeTwoSubjects,
                     Some(other) => ConflictKind::OneSubjectTwoCodes { other: stored_code(&other)? },
                 },
-                subject: stored_code(&row.get::<_, String>(2)?)?,
+                subject: stored_code(&row.get::<String>(2)?)?,
                 detail: row.get(4)?,
                 recorded_at: Moment(row.get(5)?),
             });

@@ -1,6 +1,5 @@
 //! The ledger file as a process sees it: opened once, shared by all threads.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,18 +8,19 @@ use hengxin_core::date::Moment;
 use hengxin_core::fact::Classes;
 use hengxin_core::vocabulary::Vocabulary;
 use hengxin_log::{SigningKey, TreeHead};
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::clock::{Clock, SystemClock};
+use crate::db::{Access, Connection, OptionalExtension};
 use crate::deliveries::DeliveryBook;
 use crate::dictionary::SharedDictionary;
 use crate::error::{Error, Result};
 use crate::laboratory::LaboratoryBook;
 use crate::log;
-use crate::protect::{self, Protector};
+use crate::place::Place;
+use crate::protect::Protector;
 use crate::recorder::Recorder;
-use crate::run::RunBook;
-use crate::schema::{self, Access};
+use crate::run::{Lead, RunBook};
+use crate::schema;
 use crate::snapshot::Snapshot;
 
 /// How often the newest head is kept beside the ledger.
@@ -61,7 +61,7 @@ pub struct Ledger {
 }
 
 pub(crate) struct Shared {
-    pub(crate) path: PathBuf,
+    pub(crate) place: Place,
     pub(crate) vocabulary: Arc<Vocabulary>,
     pub(crate) options: Options,
     pub(crate) dictionary: SharedDictionary,
@@ -80,80 +80,94 @@ pub(crate) struct Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared")
-            .field("path", &self.path)
+            .field("place", &self.place)
             .field("access", &self.access)
             .finish_non_exhaustive()
     }
 }
 
 impl Ledger {
-    /// Opens the ledger at `path`, bringing an earlier schema up to date.
+    /// Opens the ledger at `place`, bringing an earlier schema up to date.
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Foreign`], [`Error::Newer`], [`Error::Corrupt`], [`Error::KeyMissing`],
-    /// [`Error::KeyWrong`], and [`Error::Vocabulary`] when it holds codes `vocabulary` does not declare.
-    pub fn open(path: &Path, vocabulary: Arc<Vocabulary>) -> Result<Ledger> {
-        Ledger::open_with(path, vocabulary, Options::default())
+    /// [`Error::KeyWrong`], [`Error::Unreachable`], and [`Error::Vocabulary`] when it holds codes `vocabulary` does not
+    /// declare.
+    pub fn open(place: impl Into<Place>, vocabulary: Arc<Vocabulary>) -> Result<Ledger> {
+        Ledger::open_with(place, vocabulary, Options::default())
     }
 
     /// [`Ledger::open`] with options.
     ///
     /// # Errors
     /// As [`Ledger::open`].
-    pub fn open_with(path: &Path, vocabulary: Arc<Vocabulary>, options: Options) -> Result<Ledger> {
-        existing(path)?;
-        let connection = schema::connect(path, Access::Write, options.busy_wait)?;
-        schema::recognise(&connection, path)?;
-        schema::migrate(&connection, path, options.busy_wait)?;
-        let protector = ensure_key(&connection, path)?;
-        let signer = ensure_log(&connection, path, &options)?;
-        log::ensure_not_backwards(&connection, path, signer.public())?;
-        Ledger::finish(path, vocabulary, options, protector, Some(signer), connection)
+    pub fn open_with(
+        place: impl Into<Place>,
+        vocabulary: Arc<Vocabulary>,
+        options: Options,
+    ) -> Result<Ledger> {
+        let place = place.into();
+        let connection = schema::connect_existing(&place, Access::Write, options.busy_wait)?;
+        Ledger::bring_up(place, vocabulary, options, connection)
     }
 
     /// Makes a new ledger and its key file.
     ///
     /// # Errors
-    /// [`Error::Exists`] when something lies at `path` already; [`Error::Io`] when it cannot be written.
-    pub fn create(path: &Path, vocabulary: Arc<Vocabulary>, options: Options) -> Result<Ledger> {
-        match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(_) => Ledger::open_with(path, vocabulary, options),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                Err(Error::Exists { path: path.to_owned() })
-            }
-            Err(error) => Err(Error::io(path, error)),
-        }
+    /// [`Error::Exists`] when something lies at `place` already; [`Error::Io`] when it cannot be written.
+    pub fn create(place: impl Into<Place>, vocabulary: Arc<Vocabulary>, options: Options) -> Result<Ledger> {
+        let place = place.into();
+        let connection = schema::connect_new(&place, options.busy_wait)?;
+        Ledger::bring_up(place, vocabulary, options, connection)
     }
 
     /// [`Ledger::open_with`] or, when nothing lies there, [`Ledger::create`].
     ///
     /// # Errors
     /// As those two.
-    pub fn open_or_create(path: &Path, vocabulary: Arc<Vocabulary>, options: Options) -> Result<Ledger> {
-        match Ledger::create(path, Arc::clone(&vocabulary), options.clone()) {
-            Err(Error::Exists { .. }) => Ledger::open_with(path, vocabulary, options),
+    pub fn open_or_create(
+        place: impl Into<Place>,
+        vocabulary: Arc<Vocabulary>,
+        options: Options,
+    ) -> Result<Ledger> {
+        let place = place.into();
+        match Ledger::create(place.clone(), Arc::clone(&vocabulary), options.clone()) {
+            Err(Error::Exists { .. }) => Ledger::open_with(place, vocabulary, options),
             result => result,
         }
     }
 
-    /// Opens the ledger for reading: nothing in the file is changed, writes fail with [`Error::ReadOnly`].
+    /// Opens the ledger for reading: nothing in it is changed, writes fail with [`Error::ReadOnly`].
     ///
     /// # Errors
-    /// As [`Ledger::open`], and [`Error::Older`] when the file needs an upgrade first.
-    pub fn open_read_only(path: &Path, vocabulary: Arc<Vocabulary>) -> Result<Ledger> {
-        existing(path)?;
-        let options = Options::default();
-        let connection = schema::connect(path, Access::Read, options.busy_wait)?;
-        let found = schema::recognise(&connection, path)?;
+    /// As [`Ledger::open`], and [`Error::Older`] when it needs an upgrade first.
+    pub fn open_read_only(place: impl Into<Place>, vocabulary: Arc<Vocabulary>) -> Result<Ledger> {
+        let (place, options) = (place.into(), Options::default());
+        let connection = schema::connect_existing(&place, Access::Read, options.busy_wait)?;
+        let found = schema::recognise(&connection, &place)?;
         if found < schema::known_version() {
-            return Err(Error::Older { path: path.to_owned(), found, known: schema::known_version() });
+            return Err(Error::Older { path: place.shown(), found, known: schema::known_version() });
         }
-        let protector = check_key(&connection, path)?.ok_or_else(|| Error::corrupt("no id of the key"))?;
-        Ledger::finish(path, vocabulary, options, protector, None, connection)
+        let protector = check_key(&connection, &place)?.ok_or_else(|| Error::corrupt("no id of the key"))?;
+        Ledger::finish(place, vocabulary, options, protector, None, connection)
+    }
+
+    fn bring_up(
+        place: Place,
+        vocabulary: Arc<Vocabulary>,
+        options: Options,
+        connection: Connection,
+    ) -> Result<Ledger> {
+        schema::recognise(&connection, &place)?;
+        schema::migrate(&connection, &place, options.busy_wait)?;
+        let protector = ensure_key(&connection, &place)?;
+        let signer = ensure_log(&connection, &place, &options)?;
+        log::ensure_not_backwards(&connection, &place, signer.public())?;
+        Ledger::finish(place, vocabulary, options, protector, Some(signer), connection)
     }
 
     fn finish(
-        path: &Path,
+        place: Place,
         vocabulary: Arc<Vocabulary>,
         options: Options,
         protector: Protector,
@@ -161,7 +175,7 @@ impl Ledger {
         connection: Connection,
     ) -> Result<Ledger> {
         let shared = Shared {
-            path: path.to_owned(),
+            place,
             vocabulary,
             options,
             dictionary: SharedDictionary::default(),
@@ -178,9 +192,9 @@ impl Ledger {
         Ok(Ledger { shared: Arc::new(shared) })
     }
 
-    /// Where the file lies.
-    pub fn path(&self) -> &Path {
-        &self.shared.path
+    /// Where it lies.
+    pub fn place(&self) -> &Place {
+        &self.shared.place
     }
 
     /// The vocabulary it was opened with.
@@ -242,6 +256,17 @@ impl Ledger {
         }
     }
 
+    /// A candidate for the lead among the servers that share the ledger.
+    ///
+    /// # Errors
+    /// As [`Ledger::recorder`].
+    pub fn lead(&self) -> Result<Lead> {
+        match self.shared.access {
+            Access::Read => Err(Error::ReadOnly),
+            Access::Write => Lead::new(&self.shared),
+        }
+    }
+
     /// A connection that keeps the book of the laboratory. It takes turns with the others that write.
     ///
     /// # Errors
@@ -257,10 +282,13 @@ impl Ledger {
 impl Shared {
     /// A reading connection: an idle one or a new one.
     pub(crate) fn reading(&self) -> Result<Connection> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match idle {
-            Some(connection) => Ok(connection),
-            None => schema::connect(&self.path, Access::Read, self.options.busy_wait),
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match idle {
+                Some(connection) if connection.is_closed() => {}
+                Some(connection) => return Ok(connection),
+                None => return schema::connect(&self.place, Access::Read, self.options.busy_wait),
+            }
         }
     }
 
@@ -270,7 +298,7 @@ impl Shared {
         if let Some(key) = &self.signer
             && last.is_none_or(|at| at.elapsed() >= REMEMBERED_EVERY)
         {
-            log::remember(&self.path, key, head);
+            log::remember(&self.place, key, head);
             *last = Some(Instant::now());
         }
     }
@@ -284,25 +312,13 @@ impl Shared {
     }
 }
 
-/// Refuses a path where no file lies.
-pub(crate) fn existing(path: &Path) -> Result<()> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(()),
-        Ok(_) => Err(schema::foreign(path, "a folder".to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::Missing { path: path.to_owned() })
-        }
-        Err(error) => Err(Error::io(path, error)),
-    }
-}
-
 /// The key the ledger was made with; `None` when it has none yet.
-fn check_key(connection: &Connection, path: &Path) -> Result<Option<Protector>> {
+pub(crate) fn check_key(connection: &Connection, place: &Place) -> Result<Option<Protector>> {
     let id: Option<String> = connection
         .query_row("SELECT value FROM settings WHERE name = 'key-id'", [], |row| row.get(0))
         .optional()?;
     let Some(id) = id else { return Ok(None) };
-    let file = protect::key_path(path);
+    let file = place.key();
     let protector = Protector::read(&file)?;
     if protector.key_id() == id {
         return Ok(Some(protector));
@@ -311,16 +327,16 @@ fn check_key(connection: &Connection, path: &Path) -> Result<Option<Protector>> 
 }
 
 /// [`check_key`], making key and file for a new ledger. The write lock keeps two processes from making two.
-fn ensure_key(connection: &Connection, path: &Path) -> Result<Protector> {
-    if let Some(protector) = check_key(connection, path)? {
+fn ensure_key(connection: &Connection, place: &Place) -> Result<Protector> {
+    if let Some(protector) = check_key(connection, place)? {
         return Ok(protector);
     }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
+    connection.begin_write()?;
     let made = (|| {
-        if let Some(protector) = check_key(connection, path)? {
+        if let Some(protector) = check_key(connection, place)? {
             return Ok(protector);
         }
-        let file = protect::key_path(path);
+        let file = place.key();
         // A key without a ledger is left over from an attempt that was cut off; it is as good as a new one.
         let protector = match Protector::read(&file) {
             Err(Error::KeyMissing { .. }) => Protector::create(&file)?,
@@ -328,29 +344,29 @@ fn ensure_key(connection: &Connection, path: &Path) -> Result<Protector> {
         };
         connection
             .execute("INSERT INTO settings (name, value) VALUES ('key-id', ?1)", [protector.key_id()])?;
-        connection.execute_batch("COMMIT")?;
+        connection.commit()?;
         Ok(protector)
     })();
-    if made.is_err() && !connection.is_autocommit() {
-        let _ = connection.execute_batch("ROLLBACK");
+    if made.is_err() {
+        connection.roll_back();
     }
     made
 }
 
 /// The key of the log. A ledger without a log gets one: everything on record becomes its first entries.
-fn ensure_log(connection: &Connection, path: &Path, options: &Options) -> Result<SigningKey> {
-    if let Some(key) = log::check_key(connection, path)? {
+fn ensure_log(connection: &Connection, place: &Place, options: &Options) -> Result<SigningKey> {
+    if let Some(key) = log::check_key(connection, place)? {
         return Ok(key);
     }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let made = log::ensure_key(connection, path).and_then(|key| {
+    connection.begin_write()?;
+    let made = log::ensure_key(connection, place).and_then(|key| {
         log::begin(connection)?;
         log::seal(connection, &key, options.clock.now())?;
-        connection.execute_batch("COMMIT")?;
+        connection.commit()?;
         Ok(key)
     });
-    if made.is_err() && !connection.is_autocommit() {
-        let _ = connection.execute_batch("ROLLBACK");
+    if made.is_err() {
+        connection.roll_back();
     }
     made
 }

@@ -18,6 +18,7 @@
 mod append;
 mod audit;
 mod clock;
+mod db;
 mod deliveries;
 mod dictionary;
 mod encode;
@@ -29,6 +30,7 @@ mod laboratory;
 mod ledger;
 mod log;
 mod name;
+mod place;
 mod protect;
 mod quarantine;
 mod recorder;
@@ -40,12 +42,14 @@ mod schema;
 mod snapshot;
 mod subjects;
 mod submission;
+mod transfer;
 mod verify;
 mod words;
 mod writer;
 
 pub use audit::{AuditRecord, Call, Decision};
 pub use clock::{Clock, SystemClock};
+pub use db::postgres::{Address, AddressError};
 pub use encode::{Key as RecordKey, key as record_key};
 pub use error::{Error, Fault, Result};
 pub use explain::{FactRecord, FactStatus};
@@ -58,18 +62,20 @@ pub use laboratory::{
 };
 pub use ledger::{Ledger, Options};
 pub use log::{CheckedLog, Log, LogEntry};
+pub use place::Place;
 pub use protect::Protector;
 pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};
 pub use recorder::Recorder;
 pub use related::{OwnedDossier, OwnedRelated};
 pub use results::{EvaluationRecord, EvaluationRef, Recorded, Results, Stored, TierFilter, TierRecord};
 pub use run::{
-    Beat, ChangePosition, Claim, CutOff, Firing, Load, Loaded, LoadedRun, Lock, LockWatch, Missed, NewRun,
-    Publication, Published, RunBook, RunChange, RunEvent, RunFilter, RunRecord, RunState, RunTier, Schedule,
-    ScheduleRecord, Started,
+    Beat, ChangePosition, Claim, CutOff, Firing, Lead, Load, Loaded, LoadedRun, Lock, LockWatch, Missed,
+    NewRun, Publication, Published, RunBook, RunChange, RunEvent, RunFilter, RunRecord, RunState, RunTier,
+    Schedule, ScheduleRecord, Started,
 };
 pub use snapshot::{OwnedFile, Snapshot};
 pub use subjects::SubjectEntry;
 pub use submission::{Batch, FileStamp, Origin, Rejected, Report, Submission, SubmittedRow};
+pub use transfer::{Copied, transfer};
 pub use verify::{Archive, Verified};
 pub use writer::{Answer, Command, Job, Outcome, RequestKey, Writer};

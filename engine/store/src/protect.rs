@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -89,37 +89,39 @@ impl Protector {
     /// The file appears whole or not at all: half a key, left by a full disk or a lost process, would shut everybody
     /// out of the ledger. The write lock of the ledger keeps two processes from making one at once.
     pub(crate) fn create(path: &Path) -> Result<Protector> {
-        let failed = |error| Error::io(path, error);
         let mut key = [0u8; 32];
-        getrandom::fill(&mut key).map_err(|error| failed(std::io::Error::other(error.to_string())))?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
-        }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let new = path.with_file_name(name);
-        let written = options
-            .open(&new)
-            .and_then(|mut file| {
-                file.write_all(format!("{}\n", hex(&key)).as_bytes()).and_then(|()| file.sync_all())
-            })
-            // A link, unlike a renaming, never replaces what is there.
-            .and_then(|()| std::fs::hard_link(&new, path));
-        let removed = std::fs::remove_file(&new);
-        written.and(removed).map_err(failed)?;
+        getrandom::fill(&mut key)
+            .map_err(|error| Error::io(path, std::io::Error::other(error.to_string())))?;
+        write(path, format!("{}\n", hex(&key)).as_bytes())?;
         Ok(Protector::with_key(&key))
+    }
+
+    /// Lays the key of one ledger where another one looks for it, and where none lies yet.
+    pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+        let text = std::fs::read(from).map_err(|error| Error::io(from, error))?;
+        write(to, &text)
     }
 }
 
-/// Where the key of a ledger lies.
-pub(crate) fn key_path(ledger: &Path) -> PathBuf {
-    let mut name = ledger.file_name().unwrap_or_default().to_owned();
-    name.push(".key");
-    ledger.with_file_name(name)
+/// Writes a key. It appears whole or not at all, and never in place of another one.
+fn write(path: &Path, text: &[u8]) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let written = options
+        .open(&new)
+        .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
+        // A link, unlike a renaming, never replaces what is there.
+        .and_then(|()| std::fs::hard_link(&new, path));
+    let removed = std::fs::remove_file(&new);
+    written.and(removed).map_err(|error| Error::io(path, error))
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -1,9 +1,9 @@
 //! Rows that could not be recorded: kept with every reason, exported, mended, handed in again.
 
 use hengxin_core::date::Moment;
-use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::encode::push_json;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
@@ -141,7 +141,7 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<Quarantined>> {
         let mut statement = self.connection().prepare_cached(&format!(
-            "{SELECT} WHERE id > ?1 AND recorded_at <= ?2 AND (?3 OR status IS NULL) ORDER BY id LIMIT ?4"
+            "{SELECT} WHERE id > ?1 AND recorded_at <= ?2 AND (?3 = 1 OR status IS NULL) ORDER BY id LIMIT ?4"
         ))?;
         let after = after.map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -169,12 +169,12 @@ impl Snapshot {
     }
 }
 
-const SELECT: &str = "SELECT id, source, line, recorded_at, code, cells, reasons,
-                             (SELECT status FROM quarantine_events
-                              WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
-                      FROM quarantine";
+const SELECT: &str = "SELECT id, source, line, recorded_at, code, cells, reasons, status
+                      FROM (SELECT quarantine.*, (SELECT status FROM quarantine_events
+                                                  WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
+                            FROM quarantine) AS rows_aside";
 
-fn quarantined(row: &Row<'_>) -> Result<Quarantined> {
+fn quarantined(row: Row<'_>) -> Result<Quarantined> {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let (cells, reasons): (String, String) = (row.get(5)?, row.get(6)?);
     let damaged = |error: serde_json::Error| Error::corrupt(format!("a quarantined row: {error}"));
@@ -188,7 +188,7 @@ fn quarantined(row: &Row<'_>) -> Result<Quarantined> {
             cells: serde_json::from_str(&cells).map_err(damaged)?,
             reasons: serde_json::from_str(&reasons).map_err(damaged)?,
         },
-        status: match row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)? {
+        status: match row.get::<Option<&str>>(7)? {
             None => QuarantineStatus::Open,
             Some("dismissed") => QuarantineStatus::Dismissed,
             Some(_) => QuarantineStatus::Resubmitted,

@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Delivery;
-use rusqlite::Connection;
 
 use crate::append::{self, ClassBook};
 use crate::audit::{self, Call};
+use crate::db::{Access, Connection};
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
 use crate::log;
 use crate::quarantine;
 use crate::results::{self, Recorded, Results};
-use crate::schema::{self, Access};
+use crate::schema;
 use crate::submission::{Batch, Report};
+
+/// How often a transaction is tried that the database undoes.
+pub(crate) const ATTEMPTS_MAX: u32 = 8;
+/// How long the second attempt is waited with; each further one twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// A connection that writes. Each call is one transaction: all of it is recorded, or nothing.
 #[derive(Debug)]
@@ -137,34 +143,48 @@ impl Recorder {
 
     /// Ends the transaction without effect. Classes numbered in it are forgotten with it.
     pub(crate) fn roll_back(&mut self) {
-        // Some failures have ended the transaction already; then there is nothing left to undo.
-        if !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
+        self.connection.roll_back();
         self.book = ClassBook::default();
     }
 
     /// Runs `work` in a savepoint of the running transaction: an error undoes this part alone.
     pub(crate) fn part<T>(&mut self, work: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
         let classes = self.book.len();
-        self.connection.prepare_cached("SAVEPOINT part")?.execute([])?;
-        let result = work(self);
+        self.connection.savepoint()?;
+        let result = work(self).and_then(|value| Ok(self.connection.flush().map(|()| value)?));
         if result.is_ok() {
-            self.connection.prepare_cached("RELEASE part")?.execute([])?;
+            self.connection.release()?;
         } else if !self.connection.is_autocommit() {
-            self.connection.execute_batch("ROLLBACK TO part; RELEASE part")?;
+            self.connection.undo()?;
             self.book.forget_after(classes);
         }
         result
     }
 
-    fn transact<T>(&mut self, work: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
-        self.begin()?;
-        let result = work(self).and_then(|value| self.commit().map(|()| value));
-        if result.is_err() {
-            self.roll_back();
+    fn transact<T>(&mut self, mut work: impl FnMut(&mut Recorder) -> Result<T>) -> Result<T> {
+        until_kept(|| {
+            self.begin()?;
+            let result = work(self).and_then(|value| self.commit().map(|()| value));
+            if result.is_err() {
+                self.roll_back();
+            }
+            result
+        })
+    }
+}
+
+/// Carries out a transaction, again when the database undid it in favour of another one, but not for ever.
+pub(crate) fn until_kept<T>(mut transaction: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut attempts = 1;
+    loop {
+        match transaction() {
+            Err(Error::Undone { .. }) if attempts < ATTEMPTS_MAX => {
+                std::thread::sleep(FIRST_PAUSE * 2u32.pow(attempts - 1));
+                attempts += 1;
+            }
+            Err(Error::Undone { .. }) => return Err(Error::Undone { attempts }),
+            result => return result,
         }
-        result
     }
 }
 
@@ -174,7 +194,7 @@ fn commit(shared: &Shared, connection: &Connection) -> Result<()> {
         Some(key) => log::seal(connection, key, shared.options.clock.now())?,
         None => None,
     };
-    connection.prepare_cached("COMMIT")?.execute([])?;
+    connection.commit()?;
     if let Some(head) = head {
         shared.remember(&head);
     }
@@ -184,32 +204,26 @@ fn commit(shared: &Shared, connection: &Connection) -> Result<()> {
 /// Commits what was done since [`begin`], or undoes it.
 pub(crate) fn end<T>(shared: &Shared, connection: &Connection, result: Result<T>) -> Result<T> {
     let result = result.and_then(|value| commit(shared, connection).map(|()| value));
-    // Some failures have ended the transaction already; then there is nothing left to undo.
-    if result.is_err() && !connection.is_autocommit() {
-        let _ = connection.execute_batch("ROLLBACK");
+    if result.is_err() {
+        connection.roll_back();
     }
     result
 }
 
 /// A connection that writes.
 pub(crate) fn writing(shared: &Shared) -> Result<Connection> {
-    let connection = schema::connect(&shared.path, Access::Write, shared.options.busy_wait)?;
-    // A large batch dirties many pages; those that do not fit here are written twice. The log a large batch
-    // leaves behind is cut back to a size that later commits reuse.
-    connection.execute_batch("PRAGMA cache_size = -262144; PRAGMA journal_size_limit = 67108864;")?;
-    if let Some(pages) = shared.options.pages_max {
-        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-    }
+    let connection = schema::connect(&shared.place, Access::Write, shared.options.busy_wait)?;
+    connection.for_writing(shared.options.pages_max)?;
     Ok(connection)
 }
 
 /// Takes the write lock, waiting for other writers as long as the options say.
 pub(crate) fn begin(shared: &Shared, connection: &Connection) -> Result<()> {
     shared.waiting.fetch_add(1, Ordering::Relaxed);
-    let begun = connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([]));
+    let begun = connection.begin_write();
     shared.waiting.fetch_sub(1, Ordering::Relaxed);
     match begun.map_err(Error::from) {
         Err(Error::Busy { .. }) => Err(Error::Busy { waited: Some(shared.options.busy_wait) }),
-        result => result.map(|_| ()),
+        result => result,
     }
 }

@@ -7,8 +7,8 @@ use hengxin_core::fact::{Dossier, Related};
 use hengxin_core::relation::{NoPaths, Path, RELATIONS_MAX, Reach, Relation, Relations, To};
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Field;
-use rusqlite::OptionalExtension;
 
+use crate::db::OptionalExtension;
 use crate::encode::hex;
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
@@ -164,16 +164,15 @@ impl Snapshot {
     /// Subjects that ever named `person` in a relation of `kind`.
     fn naming(&self, person: &str, kind: &str) -> Result<Vec<Uscc>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT DISTINCT subjects.code FROM relations
-             JOIN subjects ON subjects.id = relations.subject
-             WHERE person = ?1 AND kind = ?2 ORDER BY subjects.id LIMIT ?3",
+            "SELECT code FROM subjects
+             WHERE id IN (SELECT subject FROM relations WHERE person = ?1 AND kind = ?2) ORDER BY id LIMIT ?3",
         )?;
         // One too many must show: the subject asked about is one of them.
         let limit = i64::try_from(RELATIONS_MAX + 2).unwrap_or(i64::MAX);
         let mut rows = statement.query((person, kind, limit))?;
         let mut subjects = Vec::new();
         while let Some(row) = rows.next()? {
-            subjects.push(stored_code(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+            subjects.push(stored_code(row.get::<&str>(0)?)?);
         }
         Ok(subjects)
     }

@@ -8,8 +8,8 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
-use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
 use crate::snapshot::Snapshot;
@@ -172,8 +172,8 @@ fn find_evaluation(connection: &Connection, subject: i64, e: &EvaluationRecord) 
     let mut statement = connection.prepare_cached(
         "SELECT id FROM evaluations
          WHERE subject = ?1 AND standard = ?2 AND as_of = ?3 AND known_at = ?4 AND edition = ?5
-           AND standard_digest = ?6 AND facts_digest = ?7 AND outcome = ?8 AND score IS ?9 AND grade IS ?10
-           AND horizon IS ?11 AND body = ?12
+           AND standard_digest = ?6 AND facts_digest = ?7 AND outcome = ?8 AND score IS NOT DISTINCT FROM ?9
+           AND grade IS NOT DISTINCT FROM ?10 AND horizon IS NOT DISTINCT FROM ?11 AND body = ?12
          ORDER BY id LIMIT 1",
     )?;
     let found = statement.query_row(
@@ -228,7 +228,7 @@ fn find_tier(connection: &Connection, subject: i64, t: &TierRecord) -> Result<Op
     let mut statement = connection.prepare_cached(
         "SELECT id FROM tiers
          WHERE subject = ?1 AND field = ?2 AND as_of = ?3 AND known_at = ?4 AND policy = ?5 AND edition = ?6
-           AND policy_digest = ?7 AND tier IS ?8 AND body = ?9
+           AND policy_digest = ?7 AND tier IS NOT DISTINCT FROM ?8 AND body = ?9
          ORDER BY id LIMIT 1",
     )?;
     let found = statement.query_row(
@@ -400,7 +400,7 @@ impl Snapshot {
                AND current_tiers.subject > ?3
              ORDER BY current_tiers.subject"
         ))?;
-        let mut rows = statement.query((&filter.field, filter.tier, after))?;
+        let mut rows = statement.query_in_parts((&filter.field, filter.tier, after))?;
         let mut list = Vec::new();
         while list.len() < limit {
             let Some(row) = rows.next()? else { break };
@@ -454,12 +454,12 @@ impl Snapshot {
     }
 }
 
-fn read_evaluation(row: &Row<'_>) -> Result<Stored<EvaluationRecord>> {
+fn read_evaluation(row: Row<'_>) -> Result<Stored<EvaluationRecord>> {
     Ok(Stored {
         id: unsigned(row.get(0)?),
         recorded_at: Moment(row.get(1)?),
         record: EvaluationRecord {
-            subject: stored_code(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
+            subject: stored_code(row.get::<&str>(2)?)?,
             standard: row.get(3)?,
             edition: row.get(4)?,
             standard_digest: row.get(5)?,
@@ -469,21 +469,21 @@ fn read_evaluation(row: &Row<'_>) -> Result<Stored<EvaluationRecord>> {
             outcome: row.get(9)?,
             score: row.get(10)?,
             grade: row.get(11)?,
-            horizon: row.get::<_, Option<i32>>(12)?.map(Date::from_days),
+            horizon: row.get::<Option<i32>>(12)?.map(Date::from_days),
             body: row.get(13)?,
         },
     })
 }
 
-fn read_tier(row: &Row<'_>) -> Result<Stored<TierRecord>> {
+fn read_tier(row: Row<'_>) -> Result<Stored<TierRecord>> {
     let evaluation = |id: Option<i64>| id.map(|id| EvaluationRef::Stored(unsigned(id)));
     let region: Option<u32> = row.get(12)?;
-    let industry = row.get_ref(13)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    let industry = row.get::<Option<&str>>(13)?;
     Ok(Stored {
         id: unsigned(row.get(0)?),
         recorded_at: Moment(row.get(1)?),
         record: TierRecord {
-            subject: stored_code(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
+            subject: stored_code(row.get::<&str>(2)?)?,
             field: row.get(3)?,
             policy: row.get(4)?,
             edition: row.get(5)?,

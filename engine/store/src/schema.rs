@@ -6,23 +6,29 @@
 //! overwritten is a projection that can be made again from its history (`current_tiers`, `schedules`, `run_states`,
 //! `study_states`, `log_marks`), the rows of a loaded run, which lie in its results too, or a lock.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::io::ErrorKind;
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
-
+use crate::db::{Access, Connection, Mark};
 use crate::error::{Error, Result};
+use crate::place::Place;
 
 /// `HXLG` as a number: how the file says that it is a ledger.
 pub(crate) const APPLICATION_ID: i64 = 0x4858_4C47;
 
 /// Steps from an empty file to the newest schema. A published step is never edited; a change is a further step.
-const MIGRATIONS: [&str; 4] = [
-    include_str!("schema/1.sql"),
-    include_str!("schema/2.sql"),
-    include_str!("schema/3.sql"),
-    include_str!("schema/4.sql"),
+const MIGRATIONS: [Step; 4] = [
+    Step { sqlite: include_str!("schema/1.sql"), postgres: include_str!("schema/postgres/1.sql") },
+    Step { sqlite: include_str!("schema/2.sql"), postgres: include_str!("schema/postgres/2.sql") },
+    Step { sqlite: include_str!("schema/3.sql"), postgres: include_str!("schema/postgres/3.sql") },
+    Step { sqlite: include_str!("schema/4.sql"), postgres: include_str!("schema/postgres/4.sql") },
 ];
+
+/// One step, for each engine: the same tables with the same columns in the same order.
+struct Step {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
 
 /// Tables that only grow.
 const HISTORY: [&str; 31] = [
@@ -59,56 +65,85 @@ const HISTORY: [&str; 31] = [
     "log_heads",
 ];
 
+/// Tables that change: projections that can be made again, rows on their way in or out, locks and answers. And one that
+/// guards itself, because what never took effect may go.
+const OTHERS: [&str; 12] = [
+    "requests",
+    "current_tiers",
+    "schedules",
+    "run_states",
+    "run_locks",
+    "run_policies",
+    "loads",
+    "run_tiers",
+    "loaded_runs",
+    "run_changes",
+    "study_states",
+    "log_marks",
+];
+
+/// All tables, those that others refer to first; only models and studies refer to each other.
+pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    HISTORY.into_iter().chain(OTHERS)
+}
+
 /// The newest schema version this program knows.
 pub(crate) fn known_version() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    Write,
+/// Opens a connection with the settings every connection must have.
+pub(crate) fn connect(place: &Place, access: Access, wait: Duration) -> Result<Connection> {
+    Connection::open(place, access, wait).map_err(|error| {
+        if error.is_no_database() {
+            return foreign(place, "a file that is no database".to_owned());
+        }
+        error.into()
+    })
 }
 
-/// Opens a connection with the settings every connection must have.
-pub(crate) fn connect(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
-    let flags = match access {
-        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
-    } | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(wait)?;
-    connection.set_prepared_statement_cache_capacity(96);
-    // The first statement that looks at the file is the one that finds that it is no database.
-    let set = connection.execute_batch(
-        "PRAGMA foreign_keys = ON;
-         PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON;
-         PRAGMA mmap_size = 0;
-         PRAGMA synchronous = FULL;
-         PRAGMA recursive_triggers = ON;
-         PRAGMA temp_store = MEMORY;",
-    );
-    match set {
-        Ok(()) => Ok(connection),
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-            Err(foreign(path, "a file that is no database".to_owned()))
+/// [`connect`] where a ledger lies already.
+pub(crate) fn connect_existing(place: &Place, access: Access, wait: Duration) -> Result<Connection> {
+    if let Place::File(path) = place {
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err(foreign(place, "a folder".to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::Missing { path: path.clone() });
+            }
+            Err(error) => return Err(Error::io(path, error)),
         }
-        Err(error) => Err(error.into()),
     }
+    let connection = connect(place, access, wait)?;
+    // An empty file is what is left where making a ledger was cut off; an empty database is any database.
+    if matches!(place, Place::Postgres { .. }) && recognise(&connection, place)? == 0 {
+        return Err(Error::Missing { path: place.shown() });
+    }
+    Ok(connection)
+}
+
+/// [`connect`] where none lies yet.
+pub(crate) fn connect_new(place: &Place, wait: Duration) -> Result<Connection> {
+    let exists = || Error::Exists { path: place.shown() };
+    if let Place::File(path) = place {
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+        made.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(),
+            _ => Error::io(path, error),
+        })?;
+    }
+    let connection = connect(place, Access::Write, wait)?;
+    if recognise(&connection, place)? == 0 { Ok(connection) } else { Err(exists()) }
 }
 
 /// Refuses a file that is not a ledger or comes from a later program; gives its schema version.
-pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<i64> {
-    let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if id != APPLICATION_ID && (id != 0 || tables != 0 || version != 0) {
-        return Err(foreign(path, format!("a database with application id {id:#x}")));
+pub(crate) fn recognise(connection: &Connection, place: &Place) -> Result<i64> {
+    let Mark { application, version, empty } = connection.mark()?;
+    if application != APPLICATION_ID && (application != 0 || version != 0 || !empty) {
+        return Err(foreign(place, format!("a database with application id {application:#x}")));
     }
     if version > known_version() {
-        return Err(Error::Newer { path: path.to_owned(), found: version, known: known_version() });
+        return Err(Error::Newer { path: place.shown(), found: version, known: known_version() });
     }
     if version < 0 {
         return Err(Error::corrupt(format!("schema version {version}")));
@@ -117,58 +152,39 @@ pub(crate) fn recognise(connection: &Connection, path: &Path) -> Result<i64> {
 }
 
 /// The error for a file that is something else.
-pub(crate) fn foreign(path: &Path, found: String) -> Error {
-    Error::Foreign { path: path.to_owned(), found, expected: format!("{APPLICATION_ID:#x}") }
+pub(crate) fn foreign(place: &Place, found: String) -> Error {
+    Error::Foreign { path: place.shown(), found, expected: format!("{APPLICATION_ID:#x}") }
 }
 
 /// Brings the file to the newest schema. Two processes may try at once: one does it, the other finds it done.
-pub(crate) fn migrate(connection: &Connection, path: &Path, wait: Duration) -> Result<()> {
-    let mode = into_wal(connection, wait)?;
-    if mode != "wal" && mode != "memory" {
-        return Err(Error::corrupt(format!("journal mode `{mode}`, expected `wal`")));
-    }
-    if recognise(connection, path)? == known_version() {
+pub(crate) fn migrate(connection: &Connection, place: &Place, wait: Duration) -> Result<()> {
+    connection.settle(wait).map_err(|error| match error.into() {
+        Error::Busy { .. } => Error::Busy { waited: Some(wait) },
+        error => error,
+    })?;
+    if recognise(connection, place)? == known_version() {
         return Ok(());
     }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let done = migrate_locked(connection, path);
-    match done {
-        Ok(()) => Ok(connection.execute_batch("COMMIT")?),
-        Err(error) => {
-            // The failure itself may have ended the transaction; the first error is the one that matters.
-            let _ = connection.execute_batch("ROLLBACK");
-            Err(error)
-        }
+    connection.begin_write()?;
+    let done = make(connection, place).and_then(|()| Ok(connection.commit()?));
+    if done.is_err() {
+        connection.roll_back();
     }
+    done
 }
 
-/// Turns the write-ahead log on. That needs the file alone for an instant, and SQLite refuses at once instead of waiting its
-/// time-out: two processes that make one ledger would fail by chance.
-fn into_wal(connection: &Connection, wait: Duration) -> Result<String> {
-    let begun = Instant::now();
-    loop {
-        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(Error::from) {
-            Err(Error::Busy { .. }) if begun.elapsed() < wait => std::thread::sleep(Duration::from_millis(5)),
-            Err(Error::Busy { .. }) => return Err(Error::Busy { waited: Some(wait) }),
-            mode => return mode,
-        }
-    }
-}
-
-fn migrate_locked(connection: &Connection, path: &Path) -> Result<()> {
-    let from = usize::try_from(recognise(connection, path)?).unwrap_or(0);
+/// Makes what is missing of the newest schema, within a transaction.
+pub(crate) fn make(connection: &Connection, place: &Place) -> Result<()> {
+    let from = usize::try_from(recognise(connection, place)?).unwrap_or(0);
     for step in MIGRATIONS.iter().skip(from) {
-        connection.execute_batch(step)?;
+        connection.execute_batch(match connection {
+            Connection::Sqlite(_) => step.sqlite,
+            Connection::Postgres(_) => step.postgres,
+        })?;
     }
     for table in HISTORY {
-        for (verb, name) in [("UPDATE", "changed"), ("DELETE", "removed")] {
-            connection.execute_batch(&format!(
-                "CREATE TRIGGER IF NOT EXISTS {table}_is_never_{name} BEFORE {verb} ON {table}
-                 BEGIN SELECT RAISE(ABORT, '{table}: history is never {name}'); END;"
-            ))?;
-        }
+        connection.protect(table)?;
     }
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.pragma_update(None, "user_version", known_version())?;
+    connection.set_mark(APPLICATION_ID, known_version())?;
     Ok(())
 }

@@ -10,10 +10,10 @@ use hengxin_core::fact::{
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::{Mark, Shape, Vocabulary};
-use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
 use crate::append::ingested_before;
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::deliveries::KnownDeliveries;
 use crate::dictionary::{Dictionary, Stored};
 use crate::encode::Key;
@@ -93,7 +93,7 @@ pub(crate) struct Scanned {
 impl Snapshot {
     pub(crate) fn begin(shared: Arc<Shared>, known_at: Option<Moment>) -> Result<Snapshot> {
         let connection = shared.reading()?;
-        connection.prepare_cached("BEGIN")?.execute([])?;
+        connection.begin_read()?;
         let last = |until: Moment| -> Result<Moment> {
             let found: Option<i64> = connection
                 .prepare_cached("SELECT max(recorded_at) FROM batches WHERE recorded_at <= ?1")?
@@ -264,7 +264,7 @@ impl Snapshot {
                 shape: stored.shape,
                 occurred_on: Date::from_days(row.get(3)?),
                 ends_on: date_or_forever(row, 4)?,
-                target: row.get::<_, Option<Key>>(8)?,
+                target: row.get::<Option<Key>>(8)?,
             };
             scan.entries.push(entry);
             scan.rows.push(Scanned {
@@ -273,7 +273,7 @@ impl Snapshot {
                 publicity_until: date_or_forever(row, 5)?,
                 number: row.get(6)?,
                 recorded_at: Moment(row.get(7)?),
-                reference: row.get_ref(9)?.as_str_or_null().map_err(rusqlite::Error::from)?.map(Box::from),
+                reference: row.get::<Option<&str>>(9)?.map(Box::from),
                 content: row.get(10)?,
             });
         }
@@ -310,13 +310,13 @@ impl Snapshot {
         let Some(found) = rows.next()? else {
             return Err(Error::corrupt(format!("fact {} is a registration without its attributes", row.seq)));
         };
-        registration.established_on = found.get::<_, Option<i32>>(0)?.map(Date::from_days);
+        registration.established_on = found.get::<Option<i32>>(0)?.map(Date::from_days);
         let region: Option<u32> = found.get(1)?;
         registration.region = region
             .map(RegionCode::from_digits)
             .transpose()
             .map_err(|error| Error::corrupt(format!("region of fact {}: {error}", row.seq)))?;
-        let industry = found.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+        let industry = found.get::<Option<&str>>(2)?;
         registration.industry = industry
             .map(str::parse)
             .transpose()
@@ -329,9 +329,8 @@ impl Snapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            let ended = connection.prepare_cached("COMMIT").and_then(|mut s| s.execute([]));
             // A connection that cannot even end a read transaction is closed, not kept.
-            if ended.is_ok() {
+            if connection.commit().is_ok() {
                 self.shared.give_back(connection);
             }
         }
@@ -350,8 +349,8 @@ pub(crate) fn fact_id(seq: i64) -> Result<FactId> {
     u64::try_from(seq).map(FactId).map_err(|_| Error::corrupt(format!("fact number {seq}")))
 }
 
-fn date_or_forever(row: &Row<'_>, column: usize) -> rusqlite::Result<Date> {
-    Ok(row.get::<_, Option<i32>>(column)?.map_or(Date::FOREVER, Date::from_days))
+fn date_or_forever(row: Row<'_>, column: usize) -> crate::db::Result<Date> {
+    Ok(row.get::<Option<i32>>(column)?.map_or(Date::FOREVER, Date::from_days))
 }
 
 /// References numbered within one file.

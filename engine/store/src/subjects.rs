@@ -72,11 +72,11 @@ impl Snapshot {
     }
 }
 
-fn entries(mut rows: rusqlite::Rows<'_>) -> Result<Vec<SubjectEntry>> {
+fn entries(mut rows: crate::db::Rows<'_>) -> Result<Vec<SubjectEntry>> {
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         entries.push(SubjectEntry {
-            code: stored_code(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
+            code: stored_code(row.get::<&str>(0)?)?,
             recorded_at: Moment(row.get(1)?),
             name: row.get(2)?,
         });

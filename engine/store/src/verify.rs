@@ -1,19 +1,18 @@
 //! Whether the file still says what was recorded: structure, references between tables, every fact's digest, and the log.
 
-use std::path::Path;
 use std::time::Duration;
 
 use hengxin_core::date::Date;
 use hengxin_core::draft::RelatedTo;
 use hengxin_log::VerifyingKey;
-use rusqlite::Connection;
 
+use crate::db::{Access, Connection, Row};
 use crate::encode::{self, Content, Key, RegistrationSide, RelationSide, Side};
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
-use crate::ledger::existing;
 use crate::log::{self, CheckedLog, Log};
-use crate::schema::{self, Access};
+use crate::place::Place;
+use crate::schema;
 use crate::snapshot::Snapshot;
 
 /// What a check of the whole file found to be in order.
@@ -25,7 +24,7 @@ pub struct Verified {
     pub log: CheckedLog,
 }
 
-/// A ledger file opened to be checked, not to be used: neither its keys nor its vocabulary are needed. For auditors.
+/// A ledger opened to be checked, not to be used: neither its keys nor its vocabulary are needed. For auditors.
 #[derive(Debug)]
 pub struct Archive {
     connection: Connection,
@@ -36,15 +35,15 @@ impl Archive {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Foreign`], [`Error::Newer`], and [`Error::Older`] when the file has no log yet.
-    pub fn open(path: &Path) -> Result<Archive> {
-        existing(path)?;
-        let connection = schema::connect(path, Access::Read, Duration::from_secs(30))?;
-        let found = schema::recognise(&connection, path)?;
+    pub fn open(place: impl Into<Place>) -> Result<Archive> {
+        let place = place.into();
+        let connection = schema::connect_existing(&place, Access::Read, Duration::from_secs(30))?;
+        let found = schema::recognise(&connection, &place)?;
         if found < schema::known_version() {
-            return Err(Error::Older { path: path.to_owned(), found, known: schema::known_version() });
+            return Err(Error::Older { path: place.shown(), found, known: schema::known_version() });
         }
         // One view for everything that follows, whatever is written meanwhile.
-        connection.execute_batch("BEGIN")?;
+        connection.begin_read()?;
         Ok(Archive { connection })
     }
 
@@ -83,25 +82,13 @@ fn verify(connection: &Connection, key: &VerifyingKey) -> Result<Verified> {
 
 /// Pages hold together, and rows refer to rows that are there.
 fn structure(connection: &Connection) -> Result<()> {
-    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if found != "ok" {
-        return Err(Error::corrupt(found));
-    }
-    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
-    let mut rows = statement.query([])?;
-    if let Some(row) = rows.next()? {
-        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-        return Err(Error::corrupt(format!(
-            "a row of `{table}` refers to a row of `{parent}` that is not there"
-        )));
-    }
-    Ok(())
+    connection.damage()?.map_or(Ok(()), |damage| Err(Error::corrupt(damage)))
 }
 
 /// Every fact is what its digest was taken over, and none is missing. How many there are.
 fn facts(connection: &Connection) -> Result<u64> {
     let mut last = 0;
-    let mut statement = connection.prepare(
+    let mut statement = connection.prepare_cached(
         "SELECT facts.seq, subjects.code, key, classes.code, classes.attributes, occurred_on, ends_on,
                 publicity_until, number, target, reference, content, body,
                 registrations.seq IS NOT NULL, established_on, region, industry, capital,
@@ -114,7 +101,7 @@ fn facts(connection: &Connection) -> Result<u64> {
          LEFT JOIN relations ON relations.seq = facts.seq
          ORDER BY facts.seq",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query_in_parts([])?;
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         if seq != last + 1 {
@@ -129,7 +116,7 @@ fn facts(connection: &Connection) -> Result<u64> {
         let (attributes, body): (String, String) = (row.get(4)?, row.get(12)?);
         let (target, reference): (Option<Key>, Option<String>) = (row.get(9)?, row.get(10)?);
         let day = |column: usize| -> Result<Date> {
-            Ok(row.get::<_, Option<i32>>(column)?.map_or(Date::FOREVER, Date::from_days))
+            Ok(row.get::<Option<i32>>(column)?.map_or(Date::FOREVER, Date::from_days))
         };
         let content = encode::content(&Content {
             subject: &subject,
@@ -145,17 +132,17 @@ fn facts(connection: &Connection) -> Result<u64> {
             body: &body,
             side: &side,
         });
-        if content != row.get::<_, [u8; 32]>(11)? {
+        if content != row.get::<[u8; 32]>(11)? {
             return Err(Error::corrupt(format!("fact {seq} does not match its digest")));
         }
     }
     Ok(u64::try_from(last).unwrap_or(0))
 }
 
-fn side(row: &rusqlite::Row<'_>) -> Result<Side> {
+fn side(row: Row<'_>) -> Result<Side> {
     if row.get(13)? {
         return Ok(Side::Registration(Box::new(RegistrationSide {
-            established_on: row.get::<_, Option<i32>>(14)?.map(Date::from_days),
+            established_on: row.get::<Option<i32>>(14)?.map(Date::from_days),
             // Part of the attributes, not of this table.
             legal_form: None,
             region: row.get(15)?,
@@ -163,7 +150,7 @@ fn side(row: &rusqlite::Row<'_>) -> Result<Side> {
             capital: row.get(17)?,
         })));
     }
-    let Some(kind) = row.get::<_, Option<String>>(18)? else { return Ok(Side::None) };
+    let Some(kind) = row.get::<Option<String>>(18)? else { return Ok(Side::None) };
     let (subject, person): (Option<String>, Option<String>) = (row.get(19)?, row.get(20)?);
     let to = match (subject, person) {
         (Some(code), _) => RelatedTo::Subject(stored_code(&code)?),

@@ -1,5 +1,7 @@
 //! Enums whose variants are words in the file, written once and read both ways; and numbers that are never negative.
 
+use crate::db::{self, Row};
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -26,7 +28,8 @@ macro_rules! words {
 pub(crate) use words;
 
 /// A number of the file that is never negative, such as an id or a count.
-pub(crate) fn number(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(crate) fn number(row: Row<'_>, column: usize) -> db::Result<u64> {
     let found: i64 = row.get(column)?;
-    u64::try_from(found).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, found))
+    let wrong = db::Error::Value { column, found: "a negative number", expected: "0 or more" };
+    u64::try_from(found).map_err(|_| wrong)
 }

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use hengxin_core::date::Moment;
 use hengxin_core::fact::Delivery;
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::audit::{self, Call};
+use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, until_kept};
 use crate::results::{Recorded, Results};
 use crate::snapshot::Snapshot;
 use crate::submission::{Batch, Report};
@@ -76,8 +76,8 @@ pub struct Job {
     /// What to write.
     pub command: Command,
     /// Turns the outcome into the answer's bytes, which are kept with the request id. Runs inside the transaction
-    /// and must be quick.
-    pub respond: Box<dyn FnOnce(&Outcome) -> Vec<u8> + Send>,
+    /// and must be quick; once more when the transaction has to be carried out again.
+    pub respond: Box<dyn FnMut(&Outcome) -> Vec<u8> + Send>,
 }
 
 impl std::fmt::Debug for Job {
@@ -128,7 +128,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("hengxin-writer".to_owned())
             .spawn(move || run(recorder, &receiver))
-            .map_err(|error| Error::io(ledger.path(), error))?;
+            .map_err(|error| Error::io(&ledger.place().shown(), error))?;
         let queue = Queue { sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) };
         Ok(Writer { queue: Arc::new(queue) })
     }
@@ -172,65 +172,80 @@ impl Writer {
 }
 
 fn run(mut recorder: Recorder, queue: &Receiver<(Job, Reply)>) {
-    while let Ok(first) = queue.recv() {
+    let mut ended = false;
+    while !ended && let Ok(first) = queue.recv() {
         let started = Instant::now();
-        let mut ended = false;
-        let mut answered = Vec::new();
-        if let Err(error) = recorder.begin() {
-            first.1(Err(error));
-            continue;
-        }
-        let mut next = Some(first);
-        let mut broken = None;
-        while let Some((job, reply)) = next.take() {
-            let result = recorder.part(|recorder| handle(recorder, job));
-            // Some failures (a full disk, a failing disk) end the whole transaction, not only this part.
-            if recorder.connection.is_autocommit() {
-                let error = result.err().unwrap_or(Error::Stopped);
-                broken = Some(error.clone());
-                answered.push((Err(error), reply));
-                break;
+        let (mut group, mut answers) = (vec![first], Vec::new());
+        let outcome = until_kept(|| {
+            let kept = attempt(&mut recorder, &mut group, &mut answers, |taken| {
+                if taken >= GROUP_MAX || started.elapsed() >= GROUP_TIME {
+                    return None;
+                }
+                let next = queue.try_recv();
+                ended |= matches!(next, Err(TryRecvError::Disconnected));
+                next.ok()
+            });
+            if kept.is_err() {
+                recorder.roll_back();
             }
-            answered.push((result, reply));
-            if answered.len() >= GROUP_MAX || started.elapsed() >= GROUP_TIME {
-                break;
-            }
-            match queue.try_recv() {
-                Ok(job) => next = Some(job),
-                Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => ended = true,
-            }
-        }
-        let outcome = match broken {
-            Some(error) => Err(error),
-            None => recorder.commit(),
-        };
-        if outcome.is_err() {
-            recorder.roll_back();
-        }
-        for (result, reply) in answered {
+            kept
+        });
+        let mut answers = answers.into_iter();
+        for (_, reply) in group {
             // A request that failed on its own keeps its own error, whatever became of the group.
-            reply(result.and_then(|answer| outcome.clone().map(|()| answer)));
-        }
-        if ended {
-            break;
+            reply(match answers.next() {
+                Some(answer) => answer.and_then(|answer| outcome.clone().map(|()| answer)),
+                None => Err(outcome.clone().err().unwrap_or(Error::Stopped)),
+            });
         }
     }
 }
 
-fn handle(recorder: &mut Recorder, job: Job) -> Result<Answer> {
+/// One transaction for the whole group, which `next` adds to as long as more wait. The answers to its requests, in order, as
+/// far as it came.
+fn attempt(
+    recorder: &mut Recorder,
+    group: &mut Vec<(Job, Reply)>,
+    answers: &mut Vec<Result<Answer>>,
+    mut next: impl FnMut(usize) -> Option<(Job, Reply)>,
+) -> Result<()> {
+    answers.clear();
+    recorder.begin()?;
+    loop {
+        if answers.len() == group.len() {
+            match next(group.len()) {
+                Some(job) => group.push(job),
+                None => return recorder.commit(),
+            }
+        }
+        let job = &mut group[answers.len()].0;
+        let answer = recorder.part(|recorder| handle(recorder, job));
+        // Some failures (a full disk, a failing disk, a transaction the database undid) end all of it, not only this part.
+        let undone = matches!(answer, Err(Error::Undone { .. }));
+        if undone || recorder.connection.is_autocommit() {
+            let error = answer.err().unwrap_or(Error::Stopped);
+            if !undone {
+                answers.push(Err(error.clone()));
+            }
+            return Err(error);
+        }
+        answers.push(answer);
+    }
+}
+
+fn handle(recorder: &mut Recorder, job: &mut Job) -> Result<Answer> {
     let Job { request, command, respond } = job;
-    if let Some(request) = &request
+    if let Some(request) = request
         && let Some(bytes) = answered_before(&recorder.connection, request)?
     {
         return Ok(Answer { bytes, outcome: None });
     }
     let outcome = match command {
-        Command::Append(batch) => Outcome::Appended(recorder.append_within(&batch)?),
+        Command::Append(batch) => Outcome::Appended(recorder.append_within(batch)?),
         Command::Deliver(actor, deliveries) => {
-            Outcome::Delivered(recorder.deliver_within(&actor, &deliveries)?)
+            Outcome::Delivered(recorder.deliver_within(actor, deliveries)?)
         }
-        Command::Record(results) => Outcome::Recorded(recorder.record_within(&results)?),
+        Command::Record(results) => Outcome::Recorded(recorder.record_within(results)?),
         Command::Audit(call) => {
             audit::record(&recorder.connection, recorder.shared.options.clock.now(), &call)?;
             Outcome::Audited

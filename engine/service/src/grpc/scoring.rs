@@ -160,8 +160,10 @@ fn evaluate_one(engine: &Engine, request: v1::EvaluateRequest) -> Answer<Evaluat
         View::Full => answer.encode_to_vec(),
         View::Basic => evaluation(vocabulary, &evaluated, View::Full).encode_to_vec(),
     };
+    let mut response = v1::EvaluateResponse { evaluation: Some(answer), name: String::new() };
     let job = stored::job(&evaluated, body, key, move |id| {
-        v1::EvaluateResponse { evaluation: Some(answer), name: stored::name(subject, id) }.encode_to_vec()
+        response.name = stored::name(subject, id);
+        response.encode_to_vec()
     });
     Ok(Evaluation::ToStore(Box::new(job)))
 }

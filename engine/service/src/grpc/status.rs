@@ -59,7 +59,7 @@ pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
 fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
     match error {
         LedgerError::RequestReused { .. } => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
-        LedgerError::RequestForm { .. } => (Code::InvalidArgument, "INVALID_REQUEST"),
+        LedgerError::RequestForm { .. } | LedgerError::Nul => (Code::InvalidArgument, "INVALID_REQUEST"),
         LedgerError::RunInProgress { .. } => (Code::FailedPrecondition, "RUN_IN_PROGRESS"),
         LedgerError::UnknownRun { .. } => (Code::NotFound, "RUN_NOT_FOUND"),
         LedgerError::RunFinished { .. } => (Code::FailedPrecondition, "RUN_FINISHED"),
@@ -73,7 +73,8 @@ fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
         LedgerError::UnknownSubject { .. } => (Code::NotFound, "ENTERPRISE_NOT_FOUND"),
         LedgerError::UnknownQuarantine { .. } => (Code::NotFound, "QUARANTINE_NOT_FOUND"),
         LedgerError::TooManyRelated { .. } => (Code::FailedPrecondition, "TOO_MANY_RELATED"),
-        LedgerError::Busy { .. } => (Code::Unavailable, "LEDGER_BUSY"),
+        LedgerError::Busy { .. } | LedgerError::Undone { .. } => (Code::Unavailable, "LEDGER_BUSY"),
+        LedgerError::Unreachable { .. } => (Code::Unavailable, "LEDGER_UNREACHABLE"),
         LedgerError::Overloaded { .. } => (Code::Unavailable, "OVERLOADED"),
         LedgerError::Stopped => (Code::Unavailable, "STOPPING"),
         LedgerError::Full => (Code::ResourceExhausted, "DISK_FULL"),
@@ -88,6 +89,7 @@ fn classify_ledger(error: &LedgerError) -> (Code, &'static str) {
         | LedgerError::Older { .. }
         | LedgerError::KeyMissing { .. }
         | LedgerError::KeyWrong { .. }
+        | LedgerError::Address(_)
         | LedgerError::Vocabulary { .. } => (Code::FailedPrecondition, "LEDGER_UNUSABLE"),
         LedgerError::Io { .. } | LedgerError::Engine(_) => (Code::Internal, "LEDGER_FAILED"),
     }
@@ -154,12 +156,18 @@ pub(super) fn status(problem: &Problem) -> Status {
     if code == Code::Unavailable {
         details.set_retry_info(Some(Duration::from_millis(500)));
     }
-    if matches!(code, Code::DataLoss | Code::Internal | Code::ResourceExhausted) {
+    if matches!(code, Code::DataLoss | Code::Internal | Code::ResourceExhausted)
+        || matches!(problem, Problem::Ledger(LedgerError::Unreachable { .. }))
+    {
         tracing::error!(target: "hengxin::ledger", reason, "a request failed: {problem}");
     }
     // Paths and messages of the machine are for the operator's log, not for the caller.
     let message = match problem {
         Problem::Ledger(LedgerError::Io { .. } | LedgerError::Engine(_)) => "the ledger failed".to_owned(),
+        Problem::Ledger(LedgerError::Unreachable { .. }) => {
+            "the database of the ledger does not answer; a write under way may or may not have been kept"
+                .to_owned()
+        }
         other => other.to_string(),
     };
     Status::with_error_details(code, shorten(&message), details)

@@ -18,7 +18,7 @@ pub fn job(
     evaluated: &Evaluated,
     body: Vec<u8>,
     request: RequestKey,
-    respond: impl FnOnce(u64) -> Vec<u8> + Send + 'static,
+    mut respond: impl FnMut(u64) -> Vec<u8> + Send + 'static,
 ) -> Job {
     let assessed = &evaluated.assessed;
     let standard = &assessed.prepared.standard;

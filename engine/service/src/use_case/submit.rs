@@ -177,7 +177,7 @@ pub fn facts_job(
     drafts: Vec<Draft>,
     actor: String,
     request: RequestKey,
-    respond: impl FnOnce(&Outcome) -> Vec<u8> + Send + 'static,
+    respond: impl FnMut(&Outcome) -> Vec<u8> + Send + 'static,
 ) -> Job {
     let submissions = drafts
         .into_iter()
@@ -193,7 +193,7 @@ pub fn deliveries_job(
     deliveries: Vec<Delivery>,
     actor: String,
     request: RequestKey,
-    respond: impl FnOnce(&Outcome) -> Vec<u8> + Send + 'static,
+    respond: impl FnMut(&Outcome) -> Vec<u8> + Send + 'static,
 ) -> Job {
     Job { request: Some(request), command: Command::Deliver(actor, deliveries), respond: Box::new(respond) }
 }

@@ -3,6 +3,9 @@
 
 mod access;
 mod answers;
+#[allow(dead_code, reason = "the tests of the store need more of it")]
+#[path = "../../../store/tests/postgres/cluster.rs"]
+mod cluster;
 mod damage;
 mod enterprises;
 mod hostile;
@@ -14,6 +17,7 @@ mod replay;
 mod rig;
 mod runs;
 mod schedules;
+mod shared;
 mod shipped;
 mod standards;
 mod tiers;

@@ -16,7 +16,7 @@ use hengxin_proto::v1::standard_service_client::StandardServiceClient;
 use hengxin_proto::v1::supervision_service_client::SupervisionServiceClient;
 use hengxin_service::{Config, Engine, EngineOptions, ServeError, bind};
 use hengxin_standard::Catalogue;
-use hengxin_store::{Clock, Ledger, Options};
+use hengxin_store::{Clock, Ledger, Options, Place};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -157,8 +157,13 @@ impl Rig {
         };
         let mut config = Config { address: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         change(&mut options, &mut config);
+        // A folder with an address in it has its ledger on a server.
+        let place = match std::fs::read_to_string(folder.path().join("address")) {
+            Ok(address) => Place::parse(&address, folder.path().join("ledger.key")).expect("an address"),
+            Err(_) => Place::from(&path),
+        };
         let ledger =
-            Ledger::open_or_create(&path, Arc::clone(&catalogue.vocabulary), options).expect("a ledger");
+            Ledger::open_or_create(place, Arc::clone(&catalogue.vocabulary), options).expect("a ledger");
         let engine_options =
             EngineOptions { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..EngineOptions::default() };
         let engine = Engine::open(catalogue, ledger, engine_options).expect("an engine");

@@ -11,7 +11,7 @@ use crate::runs::{Fake, at, rig};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn daily(name: &str, missed: v1::MissedPolicy) -> v1::Schedule {
+pub(crate) fn daily(name: &str, missed: v1::MissedPolicy) -> v1::Schedule {
     v1::Schedule {
         name: name.to_owned(),
         fields: vec![FIELD.to_owned()],
@@ -21,7 +21,7 @@ fn daily(name: &str, missed: v1::MissedPolicy) -> v1::Schedule {
     }
 }
 
-async fn create(rig: &Rig, schedule: v1::Schedule) -> Result<v1::Schedule, tonic::Status> {
+pub(crate) async fn create(rig: &Rig, schedule: v1::Schedule) -> Result<v1::Schedule, tonic::Status> {
     let asked = v1::CreateScheduleRequest { schedule: Some(schedule) };
     Ok(rig.rescoring().create_schedule(asked).await?.into_inner().schedule.unwrap())
 }
@@ -34,7 +34,7 @@ async fn runs(rig: &Rig) -> Vec<v1::Run> {
 }
 
 /// The as-of dates of all runs, once there are `count` that have succeeded, and no more for a while.
-async fn dates(rig: &Rig, count: usize) -> Vec<String> {
+pub(crate) async fn dates(rig: &Rig, count: usize) -> Vec<String> {
     let over = |run: &v1::Run| run.state() == v1::RunState::Succeeded;
     for _ in 0..500 {
         let found = runs(rig).await;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use hengxin_core::date::Moment;
-use rusqlite::Connection;
 
 use super::error::LaboratoryError;
 use super::model::{ModelAct, split};
 use super::record::{self, HistoryFile, HistoryRecord, StudyKind, StudyRecord, StudyState};
 use super::release::{FigureRecord, signed};
+use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
 use crate::log::Bulk;
@@ -404,9 +404,14 @@ impl LaboratoryBook {
         self.shared.options.clock.now()
     }
 
-    pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut LaboratoryBook) -> Result<T>) -> Result<T> {
-        recorder::begin(&self.shared, &self.connection)?;
-        let result = work(self);
-        recorder::end(&self.shared, &self.connection, result)
+    pub(super) fn transact<T>(
+        &mut self,
+        mut work: impl FnMut(&mut LaboratoryBook) -> Result<T>,
+    ) -> Result<T> {
+        recorder::until_kept(|| {
+            recorder::begin(&self.shared, &self.connection)?;
+            let result = work(self);
+            recorder::end(&self.shared, &self.connection, result)
+        })
     }
 }

@@ -1,10 +1,10 @@
 //! Models: what each is, and who did what with it.
 
 use hengxin_core::date::Moment;
-use rusqlite::{Connection, OptionalExtension as _};
 
 use super::book::LaboratoryBook;
 use super::error::LaboratoryError;
+use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::words::number;
@@ -205,9 +205,9 @@ impl Snapshot {
         )?;
         let before = before.and_then(|id| i64::try_from(id).ok()).unwrap_or(i64::MAX);
         let rows = statement.query_map((before, i64::try_from(limit).unwrap_or(i64::MAX)), |row| {
-            Ok((number(row, 0)?, row.get::<_, String>(1)?))
+            Ok((number(row, 0)?, row.get::<String>(1)?))
         })?;
-        let names = rows.collect::<rusqlite::Result<Vec<(u64, String)>>>()?;
+        let names = rows.collect::<crate::db::Result<Vec<(u64, String)>>>()?;
         let read = |(id, name): (u64, String)| Ok(find(self.connection(), &name)?.map(|model| (id, model)));
         names.into_iter().filter_map(|named| read(named).transpose()).collect()
     }
@@ -244,7 +244,7 @@ fn find(connection: &Connection, name: &str) -> Result<Option<ModelRecord>> {
                 history: row.get(5)?,
                 events: Vec::new(),
             };
-            Ok((row.get::<_, i64>(0)?, record))
+            Ok((row.get::<i64>(0)?, record))
         })
         .optional()?;
     let Some((id, mut record)) = found else { return Ok(None) };
@@ -257,7 +257,7 @@ fn find(connection: &Connection, name: &str) -> Result<Option<ModelRecord>> {
         record.events.push(ModelEvent {
             act: ModelAct::of(&act).ok_or_else(|| Error::corrupt(format!("act on a model `{act}`")))?,
             person: row.get(1)?,
-            study: row.get::<_, Option<i64>>(2)?.map(|id| u64::try_from(id).unwrap_or(0)),
+            study: row.get::<Option<i64>>(2)?.map(|id| u64::try_from(id).unwrap_or(0)),
             note: row.get(3)?,
             at: Moment(row.get(4)?),
         });

@@ -1,9 +1,9 @@
 //! What is on record of histories and studies.
 
 use hengxin_core::date::Moment;
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::model;
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::error::{Error, Result};
 use crate::run::Lock;
 use crate::snapshot::Snapshot;
@@ -203,11 +203,11 @@ impl Snapshot {
             let run = number(row, 0)?;
             Ok(Lock { field: format!("study {run}"), run, holder: row.get(1)?, beats: number(row, 2)? })
         })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(rows.collect::<crate::db::Result<_>>()?)
     }
 }
 
-fn history(row: &Row<'_>) -> Result<HistoryRecord> {
+fn history(row: Row<'_>) -> Result<HistoryRecord> {
     let files: String = row.get(2)?;
     Ok(HistoryRecord {
         id: number(row, 0)?,
@@ -235,10 +235,10 @@ fn read_files(text: &str) -> Result<Vec<HistoryFile>> {
     Ok(list.into_iter().map(|[path, sha256]| HistoryFile { path, sha256 }).collect())
 }
 
-fn study(connection: &Connection, row: &Row<'_>) -> Result<StudyRecord> {
+fn study(connection: &Connection, row: Row<'_>) -> Result<StudyRecord> {
     let (kind, state): (String, String) = (row.get(1)?, row.get(8)?);
     let name = |column: usize| -> Result<Option<String>> {
-        row.get::<_, Option<i64>>(column)?.map(|id| model::name_of(connection, id)).transpose()
+        row.get::<Option<i64>>(column)?.map(|id| model::name_of(connection, id)).transpose()
     };
     Ok(StudyRecord {
         id: number(row, 0)?,
@@ -252,8 +252,8 @@ fn study(connection: &Connection, row: &Row<'_>) -> Result<StudyRecord> {
         state: StudyState::of(&state).ok_or_else(|| Error::corrupt(format!("state of a study `{state}`")))?,
         attempts: row.get(9)?,
         stage: row.get(10)?,
-        started_at: row.get::<_, Option<i64>>(11)?.map(Moment),
-        finished_at: row.get::<_, Option<i64>>(12)?.map(Moment),
+        started_at: row.get::<Option<i64>>(11)?.map(Moment),
+        finished_at: row.get::<Option<i64>>(12)?.map(Moment),
         detail: row.get(13)?,
         passed: row.get(14)?,
     })

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use hengxin_core::date::Moment;
-use rusqlite::Connection;
 
 use super::book::LaboratoryBook;
 use super::error::LaboratoryError;
 use super::record::{StudyState, find_history};
+use crate::db::Connection;
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 use crate::words::number;
@@ -171,7 +171,7 @@ impl Snapshot {
                 at: Moment(row.get(9)?),
             })
         })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(rows.collect::<crate::db::Result<_>>()?)
     }
 }
 
@@ -180,7 +180,7 @@ fn told(connection: &Connection, history: u64, column: &str) -> Result<BTreeSet<
     let mut statement =
         connection.prepare_cached("SELECT DISTINCT study FROM releases WHERE history = ?1 AND of = ?2")?;
     let rows = statement.query_map((signed(history), column), |row| number(row, 0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<crate::db::Result<_>>()?)
 }
 
 fn figures(connection: &Connection, study: u64) -> Result<Vec<(u64, FigureRecord)>> {
@@ -197,7 +197,7 @@ fn figures(connection: &Connection, study: u64) -> Result<Vec<(u64, FigureRecord
         };
         Ok((number(row, 0)?, figure))
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<crate::db::Result<_>>()?)
 }
 
 pub(super) fn signed(id: u64) -> i64 {

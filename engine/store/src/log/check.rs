@@ -2,10 +2,10 @@
 //! signed head, and what is served from projections against history.
 
 use hengxin_log::{Frontier, Hash, Nodes as _, TreeHead, VerifyingKey, leaf_hash};
-use rusqlite::Connection;
 
 use super::seal::KeptNodes;
 use super::source::{self, BATCHES, Bulk, Parts, Source};
+use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::words::number;
 
@@ -63,7 +63,7 @@ fn every_row(connection: &Connection) -> Result<()> {
 fn marks(connection: &Connection) -> Result<()> {
     for source in source::all() {
         let Source { table, key, .. } = source;
-        let mut statement = connection.prepare(&format!(
+        let mut statement = connection.prepare_cached(&format!(
             "SELECT (SELECT last FROM log_marks WHERE source = ?1), (SELECT max({key}) FROM {table})"
         ))?;
         let (mark, last): (Option<i64>, Option<i64>) =
@@ -106,7 +106,7 @@ fn compare(connection: &Connection, source: &Source, row: i64, position: u64, en
 fn every_entry_has_its_row(connection: &Connection) -> Result<()> {
     for source in source::singles().chain([&BATCHES]) {
         let Source { table, key, .. } = source;
-        let mut statement = connection.prepare(&format!(
+        let mut statement = connection.prepare_cached(&format!(
             "SELECT position, source_row FROM log_entries
              WHERE source = ?1 AND source_row NOT IN (SELECT {key} FROM {table}) ORDER BY position LIMIT 1"
         ))?;
@@ -116,7 +116,7 @@ fn every_entry_has_its_row(connection: &Connection) -> Result<()> {
             return Err(altered(number(row, 0)?, format!("row {gone} of `{table}` is gone")));
         }
     }
-    let mut statement = connection.prepare("SELECT source FROM log_marks")?;
+    let mut statement = connection.prepare_cached("SELECT source FROM log_marks")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let found: String = row.get(0)?;
@@ -130,12 +130,12 @@ fn every_entry_has_its_row(connection: &Connection) -> Result<()> {
 
 /// The nodes are those of the leaves, and every head is signed and has the root the tree had at its size.
 fn tree(connection: &Connection, key: &VerifyingKey) -> Result<CheckedLog> {
-    let mut heads = connection.prepare("SELECT size, head, number FROM log_heads ORDER BY size")?;
+    let mut heads = connection.prepare_cached("SELECT size, head, number FROM log_heads ORDER BY size")?;
     let mut heads = heads.query([])?;
-    let mut entries = connection.prepare(
+    let mut entries = connection.prepare_cached(
         "SELECT position, hash FROM log_entries LEFT JOIN log_nodes ON id = 2 * position ORDER BY position",
     )?;
-    let mut entries = entries.query([])?;
+    let mut entries = entries.query_in_parts([])?;
     let nodes = KeptNodes(connection);
     let mut frontier = Frontier::default();
     let mut checked = CheckedLog { entries: 0, heads: 0, newest: None };
@@ -196,7 +196,7 @@ fn bulk(connection: &Connection) -> Result<()> {
     for kind in Bulk::ALL {
         // Of figures those that are gone too; of loads only the last one still has rows.
         let logged = "SELECT number FROM row_digests WHERE kind = ?1 AND kind <> 'load'";
-        let mut statement = connection.prepare(&format!(
+        let mut statement = connection.prepare_cached(&format!(
             "SELECT wanted.number, row_digests.digest FROM ({logged} UNION {}) AS wanted
              LEFT JOIN row_digests ON row_digests.kind = ?1 AND row_digests.number = wanted.number",
             kind.on_record()
@@ -224,8 +224,8 @@ fn projections(connection: &Connection) -> Result<()> {
             "SELECT current_tiers.subject, current_tiers.field
              FROM current_tiers LEFT JOIN tiers ON tiers.id = current_tiers.decision
              WHERE tiers.id IS NULL OR tiers.subject <> current_tiers.subject OR tiers.field <> current_tiers.field
-                OR tiers.tier IS NOT current_tiers.tier OR tiers.region IS NOT current_tiers.region
-                OR tiers.industry IS NOT current_tiers.industry
+                OR tiers.tier IS DISTINCT FROM current_tiers.tier OR tiers.region IS DISTINCT FROM current_tiers.region
+                OR tiers.industry IS DISTINCT FROM current_tiers.industry
                 OR EXISTS (SELECT 1 FROM tiers AS later
                            WHERE later.subject = current_tiers.subject AND later.field = current_tiers.field
                              AND (later.as_of, later.known_at, later.id) > (tiers.as_of, tiers.known_at, tiers.id))
@@ -238,7 +238,7 @@ fn projections(connection: &Connection) -> Result<()> {
         (
             "a field is not answered from its last publication",
             "SELECT publication, field FROM loaded_runs
-             WHERE publication IS NOT
+             WHERE publication IS DISTINCT FROM
                    (SELECT max(id) FROM publications WHERE publications.field = loaded_runs.field)
              UNION ALL SELECT 0, field FROM publications WHERE field NOT IN (SELECT field FROM loaded_runs)
              LIMIT 1",
@@ -258,7 +258,7 @@ fn projections(connection: &Connection) -> Result<()> {
         ),
     ];
     for (what, query) in CHECKS {
-        let mut statement = connection.prepare(query)?;
+        let mut statement = connection.prepare_cached(query)?;
         let mut rows = statement.query([])?;
         if let Some(row) = rows.next()? {
             let (number, name): (i64, String) = (row.get(0)?, row.get(1)?);

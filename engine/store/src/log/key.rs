@@ -8,18 +8,20 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use hengxin_log::{SigningKey, TreeHead, VerifyingKey, root};
-use rusqlite::{Connection, OptionalExtension};
 
 use super::seal::{KeptNodes, size};
+use crate::db::{Connection, OptionalExtension};
 use crate::encode::hex;
 use crate::error::{Error, Result};
+use crate::place::Place;
 
 const SETTING: &str = "log-key";
 
-fn beside(ledger: &Path, ending: &str) -> PathBuf {
-    let mut name = ledger.file_name().unwrap_or_default().to_owned();
+/// A file beside another one, with a longer name.
+fn longer(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
-    ledger.with_file_name(name)
+    path.with_file_name(name)
 }
 
 /// The public key the ledger was made with; `None` when it has no log yet.
@@ -32,9 +34,9 @@ pub(crate) fn public_key(connection: &Connection) -> Result<Option<VerifyingKey>
 }
 
 /// The signing key; `None` when the ledger has no log yet.
-pub(crate) fn check_key(connection: &Connection, ledger: &Path) -> Result<Option<SigningKey>> {
+pub(crate) fn check_key(connection: &Connection, place: &Place) -> Result<Option<SigningKey>> {
     let Some(public) = public_key(connection)? else { return Ok(None) };
-    let path = beside(ledger, ".signing-key");
+    let path = place.signing_key();
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::KeyMissing { path }),
@@ -50,11 +52,11 @@ pub(crate) fn check_key(connection: &Connection, ledger: &Path) -> Result<Option
 }
 
 /// [`check_key`], making key and file for a ledger without a log. Only sound while the write lock is held.
-pub(crate) fn ensure_key(connection: &Connection, ledger: &Path) -> Result<SigningKey> {
-    if let Some(key) = check_key(connection, ledger)? {
+pub(crate) fn ensure_key(connection: &Connection, place: &Place) -> Result<SigningKey> {
+    if let Some(key) = check_key(connection, place)? {
         return Ok(key);
     }
-    let path = beside(ledger, ".signing-key");
+    let path = place.signing_key();
     let failed = |error: std::io::Error| Error::io(&path, error);
     // A key without a log is left over from an attempt that was cut off; it is as good as a new one.
     let key = match std::fs::read_to_string(&path) {
@@ -75,9 +77,22 @@ pub(crate) fn ensure_key(connection: &Connection, ledger: &Path) -> Result<Signi
     Ok(key)
 }
 
+/// Lays the key where a ledger at `to` looks for it.
+pub(crate) fn bring_key(key: &SigningKey, to: &Place) -> Result<()> {
+    let path = to.signing_key();
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim() == key.secret_text() => Ok(()),
+        Ok(_) => Err(Error::KeyWrong { path, found: "it is the key of another ledger".to_owned() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            write_new(&path, &format!("{}\n", key.secret_text())).map_err(|error| Error::io(&path, error))
+        }
+        Err(error) => Err(Error::io(&path, error)),
+    }
+}
+
 /// Writes a file that its owner alone can read, whole or not at all; fails when there is one.
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let new = beside(path, ".new");
+    let new = longer(path, ".new");
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -97,18 +112,19 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// Keeps the head for [`ensure_not_backwards`]. A failure is no failure of the write it follows: the head of an earlier
 /// write stays, which only notices less.
-pub(crate) fn remember(ledger: &Path, key: &SigningKey, head: &TreeHead) {
-    let (path, new) = (beside(ledger, ".head"), beside(ledger, ".head.new"));
+pub(crate) fn remember(place: &Place, key: &SigningKey, head: &TreeHead) {
+    let path = place.head();
+    let new = longer(&path, ".new");
     let _ = std::fs::write(&new, head.sign(key)).and_then(|()| std::fs::rename(&new, &path));
 }
 
 /// Refuses a ledger that has fewer entries than this machine has seen, or other ones.
 pub(crate) fn ensure_not_backwards(
     connection: &Connection,
-    ledger: &Path,
+    place: &Place,
     public: &VerifyingKey,
 ) -> Result<()> {
-    let path = beside(ledger, ".head");
+    let path = place.head();
     // A head nobody can read, or of another ledger, shows nothing; the key check has named a ledger that was exchanged.
     let Ok(note) = std::fs::read_to_string(&path) else { return Ok(()) };
     let Ok(seen) = TreeHead::open(&note, public) else { return Ok(()) };

@@ -18,6 +18,6 @@ pub use check::CheckedLog;
 pub use read::{Log, LogEntry};
 
 pub(crate) use check::check;
-pub(crate) use key::{check_key, ensure_key, ensure_not_backwards, remember};
+pub(crate) use key::{bring_key, check_key, ensure_key, ensure_not_backwards, remember};
 pub(crate) use seal::{begin, seal};
 pub(crate) use source::Bulk;

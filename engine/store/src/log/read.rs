@@ -1,11 +1,11 @@
 //! Reading the log: heads, entries and proofs.
 
 use hengxin_log::{Proof, ProofFile, TreeHead, VerifyingKey, consistency, inclusion};
-use rusqlite::{Connection, OptionalExtension};
 
 use super::key::public_key;
 use super::seal::KeptNodes;
 use super::source::{self, BATCHES};
+use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::words::number;

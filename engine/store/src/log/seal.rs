@@ -2,9 +2,9 @@
 
 use hengxin_core::date::Moment;
 use hengxin_log::{Frontier, Hash, Nodes, SigningKey, TreeHead, leaf_hash};
-use rusqlite::{Connection, OptionalExtension};
 
 use super::source::{self, BATCHES, Bulk, Parts, Source};
+use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
 
 /// The nodes of the tree, as the ledger keeps them.
@@ -102,12 +102,11 @@ impl Growing<'_> {
         let position = i64::try_from(self.frontier.size()).unwrap_or(i64::MAX);
         self.connection
             .prepare_cached("INSERT INTO log_entries (position, source, source_row) VALUES (?1, ?2, ?3)")?
-            .execute((position, table, row))?;
+            .queue((position, table, row))?;
         let mut insert =
             self.connection.prepare_cached("INSERT INTO log_nodes (id, hash) VALUES (?1, ?2)")?;
         self.frontier.push(leaf_hash(entry.as_bytes()), |id, hash| {
-            insert.execute((i64::try_from(id).unwrap_or(i64::MAX), hash.0))?;
-            Ok(())
+            Ok(insert.queue((i64::try_from(id).unwrap_or(i64::MAX), hash.0))?)
         })
     }
 }
@@ -115,7 +114,7 @@ impl Growing<'_> {
 /// Puts on record what a program that knew no log did not: digests of rows without entries of their own.
 pub(crate) fn begin(connection: &Connection) -> Result<()> {
     for bulk in Bulk::ALL {
-        let mut numbers = connection.prepare(bulk.on_record())?;
+        let mut numbers = connection.prepare_cached(bulk.on_record())?;
         let mut numbers = numbers.query([])?;
         while let Some(row) = numbers.next()? {
             bulk.record(connection, row.get(0)?)?;

@@ -4,10 +4,9 @@
 //! of each table that came with it. Columns stand in the order listed here, so the text of a row is the same for ever: a
 //! column that a later schema adds is not in it.
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
+use crate::db::{Connection, Row, Value};
 use crate::encode::hex;
 use crate::error::Result;
 
@@ -121,13 +120,13 @@ impl Source {
         &self,
         connection: &Connection,
         after: i64,
-        mut each: impl FnMut(i64, &Row<'_>, &str) -> Result<()>,
+        mut each: impl FnMut(i64, Row<'_>, &str) -> Result<()>,
     ) -> Result<()> {
         let Source { table, key, columns } = self;
         let order = format!("SELECT {columns}, {key} FROM {table} WHERE {key} > ?1 ORDER BY {key}");
         let mut statement = connection.prepare_cached(&order)?;
         let names: Vec<&str> = columns.split(", ").collect();
-        let mut rows = statement.query([after])?;
+        let mut rows = statement.query_in_parts([after])?;
         let mut text = String::new();
         while let Some(row) = rows.next()? {
             text.clear();
@@ -220,7 +219,7 @@ impl Bulk {
         let (names, select) = self.select();
         let names: Vec<&str> = names.split(", ").collect();
         let mut statement = connection.prepare_cached(select)?;
-        let mut found = statement.query([number])?;
+        let mut found = statement.query_in_parts([number])?;
         let (mut rows, mut digest, mut text) = (0, Sha256::new(), String::new());
         while let Some(row) = found.next()? {
             text.clear();
@@ -243,27 +242,22 @@ impl Bulk {
 }
 
 /// A row as a JSON object. A blob longer than a digest is told by its SHA-256.
-fn write_row(text: &mut String, names: &[&str], row: &Row<'_>) -> Result<()> {
+fn write_row(text: &mut String, names: &[&str], row: Row<'_>) -> Result<()> {
     for (place, name) in names.iter().enumerate() {
         text.push(if place == 0 { '{' } else { ',' });
         text.push('"');
         text.push_str(name);
         text.push_str("\":");
-        match row.get_ref(place)? {
-            ValueRef::Null => text.push_str("null"),
-            ValueRef::Integer(number) => text.push_str(&number.to_string()),
-            // No column of history holds one; a damaged file may.
-            ValueRef::Real(number) => text.push_str(&number.to_string()),
-            ValueRef::Text(bytes) => {
-                let value = String::from_utf8_lossy(bytes);
-                text.push_str(&serde_json::Value::from(value.as_ref()).to_string());
-            }
-            ValueRef::Blob(bytes) if bytes.len() <= 32 => {
+        match row.value(place)? {
+            Value::Null => text.push_str("null"),
+            Value::Integer(number) => text.push_str(&number.to_string()),
+            Value::Text(value) => text.push_str(&serde_json::Value::from(value).to_string()),
+            Value::Blob(bytes) if bytes.len() <= 32 => {
                 text.push('"');
                 text.push_str(&hex(bytes));
                 text.push('"');
             }
-            ValueRef::Blob(bytes) => {
+            Value::Blob(bytes) => {
                 text.push_str("{\"sha256\":\"");
                 text.push_str(&hex(&Sha256::digest(bytes)));
                 text.push_str("\"}");

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hengxin_core::date::{Date, Moment};
-use rusqlite::{Connection, OptionalExtension as _};
 
 use super::lock::Lock;
 use super::record::{self, RunRecord, RunState};
+use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
 use crate::ledger::Shared;
 use crate::recorder;
@@ -182,7 +182,7 @@ impl RunBook {
                          previous = coalesce(previous,
                              (SELECT max(earlier.run) FROM run_states AS earlier
                               WHERE earlier.field = run_states.field AND earlier.state = 'succeeded'
-                                AND (SELECT incremental FROM runs WHERE id = ?1)))
+                                AND (SELECT incremental FROM runs WHERE id = ?1) = 1))
                      WHERE run = ?1",
                 )?
                 .execute((signed(id), now.0))?;
@@ -373,10 +373,12 @@ impl RunBook {
         Ok(())
     }
 
-    pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut RunBook) -> Result<T>) -> Result<T> {
-        recorder::begin(&self.shared, &self.connection)?;
-        let result = work(self);
-        recorder::end(&self.shared, &self.connection, result)
+    pub(super) fn transact<T>(&mut self, mut work: impl FnMut(&mut RunBook) -> Result<T>) -> Result<T> {
+        recorder::until_kept(|| {
+            recorder::begin(&self.shared, &self.connection)?;
+            let result = work(self);
+            recorder::end(&self.shared, &self.connection, result)
+        })
     }
 }
 

@@ -10,10 +10,10 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
-use rusqlite::OptionalExtension as _;
 
 use super::book::signed;
 use super::tiers::{industry, region};
+use crate::db::OptionalExtension;
 use crate::error::Result;
 use crate::identity::stored_code;
 use crate::snapshot::Snapshot;
@@ -106,7 +106,7 @@ impl Snapshot {
     pub fn last_change(&self) -> Result<ChangePosition> {
         let publication = self
             .connection()
-            .prepare_cached("SELECT ifnull(max(id), 0) FROM publications")?
+            .prepare_cached("SELECT coalesce(max(id), 0) FROM publications")?
             .query_row([], |row| number(row, 0))?;
         Ok(ChangePosition { decision: self.last_tier()?, publication, subject: None })
     }
@@ -167,7 +167,7 @@ impl Snapshot {
         while let Some(row) = rows.next()? {
             let policy: Option<String> = row.get(3)?;
             list.push(RunChange {
-                subject: stored_code(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
+                subject: stored_code(row.get::<&str>(0)?)?,
                 before: row.get(1)?,
                 now: row.get(2)?,
                 policy: policy.zip(row.get(4)?),

@@ -4,14 +4,15 @@
 //! them, provided that the manifest is the same, since equal manifests give equal rows in equal order. Between parts
 //! other writers have their turn. Nothing of a load shows before [`RunBook::publish`] names it.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use hengxin_core::date::Date;
 use hengxin_core::region::RegionCode;
-use rusqlite::OptionalExtension as _;
 
 use super::book::{Claim, RunBook, signed};
 use super::tiers::RunTier;
+use crate::db::{self, OptionalExtension};
 use crate::error::{Error, Result};
 use crate::log::Bulk;
 use crate::words::number;
@@ -30,6 +31,14 @@ pub struct Load {
     /// Rows that are in already: the caller leaves out as many at the beginning.
     pub rows: u64,
     policy: Option<(String, String, [u8; 32], i64)>,
+}
+
+impl Load {
+    /// The number of a row's policy, when it is the one of the row before.
+    fn policy_of(&self, row: &RunTier) -> Option<i64> {
+        let (policy, edition, digest, id) = self.policy.as_ref()?;
+        ((policy, edition, digest) == (&row.policy, &row.edition, &row.policy_digest)).then_some(*id)
+    }
 }
 
 /// What a published run came to.
@@ -84,9 +93,10 @@ impl RunBook {
                         .connection
                         .prepare_cached(
                             "INSERT INTO loads (id, run, manifest, rows) VALUES
-                             (1 + max((SELECT ifnull(max(id), 0) FROM loads),
-                                      (SELECT ifnull(max(load), 0) FROM publications),
-                                      (SELECT ifnull(max(load), 0) FROM run_tiers)), ?1, ?2, 0)",
+                             ((SELECT 1 + coalesce(max(used), 0)
+                               FROM (SELECT max(id) AS used FROM loads
+                                     UNION ALL SELECT max(load) FROM publications
+                                     UNION ALL SELECT max(load) FROM run_tiers) AS numbers), ?1, ?2, 0)",
                         )?
                         .insert((signed(claim.run.id), manifest))?;
                     (id, 0)
@@ -104,7 +114,15 @@ impl RunBook {
     pub fn add(&mut self, load: &mut Load, rows: &mut dyn Iterator<Item = RunTier>) -> Result<()> {
         loop {
             self.stand_back();
-            let part = self.transact(|book| book.add_part(load, rows))?;
+            // Taken before they are written: the part may have to be written again.
+            let part: Vec<RunTier> = rows.take(usize::try_from(PART).unwrap_or(usize::MAX)).collect();
+            let part = match self.transact(|book| book.add_part(load, &part)) {
+                Err(Error::WrongResults { run, .. }) => {
+                    let detail = self.doubled(load, &part)?;
+                    return Err(Error::WrongResults { run, detail });
+                }
+                part => part?,
+            };
             load.rows += part;
             if i64::try_from(part).unwrap_or(i64::MAX) < PART {
                 return Ok(());
@@ -112,19 +130,34 @@ impl RunBook {
         }
     }
 
-    fn add_part(&mut self, load: &mut Load, rows: &mut dyn Iterator<Item = RunTier>) -> Result<u64> {
+    fn add_part(&mut self, load: &mut Load, rows: &[RunTier]) -> Result<u64> {
         self.still_ours(&load.claim)?;
+        // Known from an attempt that was undone, its number may be another one's by now.
+        load.policy = None;
         let mut added = 0u64;
-        for row in rows.take(usize::try_from(PART).unwrap_or(usize::MAX)) {
-            let policy = self.policy(load, &row)?;
-            let done = self
-                .connection
+        // Rows are queued: which of them the database refuses is looked for afterwards.
+        let run = load.claim.run.id;
+        let refused = |error: db::Error| {
+            if error.is_constraint() {
+                return Error::WrongResults { run, detail: String::new() };
+            }
+            error.into()
+        };
+        for row in rows {
+            let policy = match load.policy_of(row) {
+                Some(policy) => policy,
+                None => {
+                    self.connection.flush().map_err(refused)?;
+                    self.policy(load, row)?
+                }
+            };
+            self.connection
                 .prepare_cached(
                     "INSERT INTO run_tiers (load, subject, policy, tier, previous_tier, public_grade, public_score,
                                             industry_grade, industry_score, region, industry, horizon)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 )?
-                .execute((
+                .queue((
                     load.id,
                     row.subject.as_str(),
                     policy,
@@ -137,36 +170,35 @@ impl RunBook {
                     row.region.map(RegionCode::digits),
                     row.industry.map(|code| code.to_string()),
                     row.horizon.map(Date::days),
-                ));
-            match done {
-                Err(rusqlite::Error::SqliteFailure(failure, _))
-                    if failure.code == rusqlite::ErrorCode::ConstraintViolation =>
-                {
-                    return Err(Error::WrongResults {
-                        run: load.claim.run.id,
-                        detail: format!("`{}` comes twice, expected each subject once", row.subject),
-                    });
-                }
-                done => done?,
-            };
+                ))
+                .map_err(refused)?;
             added += 1;
         }
+        self.connection.flush().map_err(refused)?;
         self.connection
             .prepare_cached("UPDATE loads SET rows = rows + ?2 WHERE id = ?1")?
             .execute((load.id, signed(added)))?;
         Ok(added)
     }
 
-    fn policy(&self, load: &mut Load, row: &RunTier) -> Result<i64> {
-        if let Some((policy, edition, digest, id)) = &load.policy
-            && (policy, edition, digest) == (&row.policy, &row.edition, &row.policy_digest)
-        {
-            return Ok(*id);
+    /// Which subject comes twice: within these rows, or in these rows and before them.
+    fn doubled(&self, load: &Load, rows: &[RunTier]) -> Result<String> {
+        let mut before =
+            self.connection.prepare_cached("SELECT 1 FROM run_tiers WHERE load = ?1 AND subject = ?2")?;
+        let mut seen = HashSet::new();
+        for row in rows {
+            if !seen.insert(row.subject) || before.exists((load.id, row.subject.as_str()))? {
+                return Ok(format!("`{}` comes twice, expected each subject once", row.subject));
+            }
         }
+        Ok("a subject comes twice, expected each subject once".to_owned())
+    }
+
+    fn policy(&self, load: &mut Load, row: &RunTier) -> Result<i64> {
         let key = (&row.policy, &row.edition, row.policy_digest);
         self.connection
             .prepare_cached(
-                "INSERT OR IGNORE INTO run_policies (policy, edition, digest) VALUES (?1, ?2, ?3)",
+                "INSERT INTO run_policies (policy, edition, digest) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
             )?
             .execute(key)?;
         let id = self
@@ -253,7 +285,7 @@ impl RunBook {
                 "SELECT ?1, n.subject, o.tier, n.tier, n.policy, n.region, n.industry
                  FROM run_tiers AS n LEFT JOIN run_tiers AS o ON o.load = ?2 AND o.subject = n.subject
                  WHERE n.load = ?1 AND n.subject > ?3 AND n.subject <= ?4
-                   AND (o.subject IS NULL OR o.tier IS NOT n.tier)",
+                   AND (o.subject IS NULL OR o.tier IS DISTINCT FROM n.tier)",
                 load.id,
             ),
             (
@@ -272,7 +304,7 @@ impl RunBook {
                         .connection
                         .prepare_cached(
                             "SELECT max(subject) FROM (SELECT subject FROM run_tiers WHERE load = ?1 AND subject > ?2
-                             ORDER BY subject LIMIT ?3)",
+                             ORDER BY subject LIMIT ?3) AS part",
                         )?
                         .query_row((of, &after, PART), |row| row.get(0))?;
                     if let Some(last) = &last {
@@ -301,7 +333,7 @@ impl RunBook {
             .connection
             .prepare_cached(
                 "INSERT INTO publications (load, run, field, as_of, known_at, published_at, after_decision, rows, changes)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT ifnull(max(id), 0) FROM tiers), ?7, ?8)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT coalesce(max(id), 0) FROM tiers), ?7, ?8)",
             )?
             .insert((
                 load.id,
@@ -361,11 +393,11 @@ impl RunBook {
             .connection
             .prepare_cached(&format!("SELECT load FROM {table} WHERE load > ?1 ORDER BY load LIMIT 1"))?;
         let mut needed = self.connection.prepare_cached(&format!(
-            "SELECT EXISTS (SELECT 1 FROM ({kept}) WHERE load = ?1) OR EXISTS (SELECT 1 FROM loads WHERE id = ?1)"
+            "SELECT EXISTS (SELECT 1 FROM ({kept}) AS kept WHERE load = ?1) OR EXISTS (SELECT 1 FROM loads WHERE id = ?1)"
         ))?;
         let mut after = 0i64;
-        while let Some(load) = next.query_row([after], |row| row.get::<_, i64>(0)).optional()? {
-            if !needed.query_row([load], |row| row.get::<_, bool>(0))? {
+        while let Some(load) = next.query_row([after], |row| row.get::<i64>(0)).optional()? {
+            if !needed.query_row([load], |row| row.get::<bool>(0))? {
                 return Ok(Some(load));
             }
             after = load;
@@ -378,7 +410,7 @@ impl RunBook {
             .connection
             .prepare_cached(&format!(
                 "DELETE FROM {table} WHERE load = ?1 AND subject <=
-                 (SELECT max(subject) FROM (SELECT subject FROM {table} WHERE load = ?1 ORDER BY subject LIMIT ?2))"
+                 (SELECT max(subject) FROM (SELECT subject FROM {table} WHERE load = ?1 ORDER BY subject LIMIT ?2) AS part)"
             ))?
             .execute((load, PART))?;
         Ok(u64::try_from(removed).unwrap_or(0))

@@ -62,7 +62,7 @@ impl Snapshot {
             let (run, beats) = (number(row, 1)?, number(row, 3)?);
             Ok(Lock { field: row.get(0)?, run, holder: row.get(2)?, beats })
         })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(rows.collect::<crate::db::Result<_>>()?)
     }
 }
 

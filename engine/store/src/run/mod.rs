@@ -11,6 +11,7 @@
 
 mod book;
 mod changes;
+mod lead;
 mod load;
 mod lock;
 mod record;
@@ -19,6 +20,7 @@ mod tiers;
 
 pub use book::{Beat, Claim, NewRun, RunBook, Started};
 pub use changes::{ChangePosition, Publication, RunChange};
+pub use lead::Lead;
 pub use load::{Load, Loaded, Published};
 pub use lock::{Lock, LockWatch};
 pub use record::{RunEvent, RunFilter, RunRecord, RunState};

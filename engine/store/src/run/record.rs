@@ -1,8 +1,8 @@
 //! What is on record of runs.
 
 use hengxin_core::date::{Date, Moment};
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::words::number;
@@ -170,14 +170,14 @@ impl Snapshot {
         let mut rows = statement.query([i64::try_from(id).unwrap_or(i64::MAX)])?;
         let mut list = Vec::new();
         while let Some(row) = rows.next()? {
-            let state = RunState::read(&row.get::<_, String>(0)?)?;
+            let state = RunState::read(&row.get::<String>(0)?)?;
             list.push(RunEvent { state, at: Moment(row.get(1)?), detail: row.get(2)? });
         }
         Ok(list)
     }
 }
 
-fn read(row: &Row<'_>) -> Result<RunRecord> {
+fn read(row: Row<'_>) -> Result<RunRecord> {
     let schedule: Option<String> = row.get(6)?;
     let fired_at: Option<i64> = row.get(7)?;
     Ok(RunRecord {
@@ -189,14 +189,14 @@ fn read(row: &Row<'_>) -> Result<RunRecord> {
         incremental: row.get(5)?,
         firing: schedule.zip(fired_at.map(Moment)),
         ordered_at: Moment(row.get(8)?),
-        state: RunState::read(&row.get::<_, String>(9)?)?,
+        state: RunState::read(&row.get::<String>(9)?)?,
         attempts: row.get(10)?,
         cancel_requested: row.get(11)?,
-        previous: row.get::<_, Option<i64>>(12)?.map(|id| u64::try_from(id).unwrap_or(0)),
+        previous: row.get::<Option<i64>>(12)?.map(|id| u64::try_from(id).unwrap_or(0)),
         done: number(row, 13)?,
         total: number(row, 14)?,
-        started_at: row.get::<_, Option<i64>>(15)?.map(Moment),
-        finished_at: row.get::<_, Option<i64>>(16)?.map(Moment),
+        started_at: row.get::<Option<i64>>(15)?.map(Moment),
+        finished_at: row.get::<Option<i64>>(16)?.map(Moment),
         detail: row.get(17)?,
         results: row.get(18)?,
         manifest: row.get(19)?,

@@ -3,9 +3,9 @@
 //! The store keeps cron expressions and time zones as texts; the service reads them.
 
 use hengxin_core::date::{Date, Moment};
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::book::{NewRun, RunBook};
+use crate::db::{Connection, OptionalExtension, Row};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::words::words;
@@ -152,7 +152,8 @@ impl RunBook {
                 let now = book.now().0;
                 book.connection
                     .prepare_cached(
-                        "UPDATE schedules SET paused = ?2, handled_to = max(handled_to, ?3) WHERE name = ?1",
+                        "UPDATE schedules SET paused = ?2,
+                             handled_to = CASE WHEN handled_to < ?3 THEN ?3 ELSE handled_to END WHERE name = ?1",
                     )?
                     .execute((name, paused, now))?;
                 book.schedule_event(name, if paused { "paused" } else { "resumed" }, "")?;
@@ -215,7 +216,7 @@ impl RunBook {
                 }
             }
             book.connection
-                .prepare_cached("UPDATE schedules SET handled_to = max(handled_to, ?2) WHERE name = ?1")?
+                .prepare_cached("UPDATE schedules SET handled_to = ?2 WHERE name = ?1 AND handled_to < ?2")?
                 .execute((name, until.0))?;
             Ok(runs)
         })
@@ -238,8 +239,8 @@ fn find(connection: &Connection, name: &str) -> Result<Option<ScheduleRecord>> {
     statement.query_row([name], |row| Ok(read(row))).optional()?.transpose()
 }
 
-fn read(row: &Row<'_>) -> Result<ScheduleRecord> {
-    let text = |column: usize| row.get::<_, String>(column);
+fn read(row: Row<'_>) -> Result<ScheduleRecord> {
+    let text = |column: usize| row.get::<String>(column);
     let (fields, cut_off, missed) = (text(1)?, text(4)?, text(5)?);
     let wrong = |what: &str, found: &str| Error::corrupt(format!("{what} of a schedule `{found}`"));
     Ok(ScheduleRecord {

@@ -4,8 +4,8 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
-use rusqlite::{OptionalExtension as _, Row};
 
+use crate::db::{OptionalExtension, Row};
 use crate::error::{Error, Result};
 use crate::identity::stored_code;
 use crate::results::TierFilter;
@@ -119,7 +119,7 @@ impl Snapshot {
             "{ROW} WHERE load = ?1 AND subject > ?2 AND (?3 IS NULL OR tier = ?3) ORDER BY subject"
         ))?;
         let after = after.map(|code| code.to_string()).unwrap_or_default();
-        let mut rows = statement.query((run.load, after, filter.tier))?;
+        let mut rows = statement.query_in_parts((run.load, after, filter.tier))?;
         let mut list = Vec::new();
         while list.len() < limit {
             let Some(row) = rows.next()? else { break };
@@ -132,9 +132,9 @@ impl Snapshot {
     }
 }
 
-fn read(row: &Row<'_>) -> Result<RunTier> {
+fn read(row: Row<'_>) -> Result<RunTier> {
     Ok(RunTier {
-        subject: stored_code(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
+        subject: stored_code(row.get::<&str>(0)?)?,
         policy: row.get(1)?,
         edition: row.get(2)?,
         policy_digest: row.get(3)?,
@@ -146,11 +146,11 @@ fn read(row: &Row<'_>) -> Result<RunTier> {
         industry_score: row.get(9)?,
         region: region(row, 10)?,
         industry: industry(row, 11)?,
-        horizon: row.get::<_, Option<i32>>(12)?.map(Date::from_days),
+        horizon: row.get::<Option<i32>>(12)?.map(Date::from_days),
     })
 }
 
-pub(super) fn region(row: &Row<'_>, column: usize) -> Result<Option<RegionCode>> {
+pub(super) fn region(row: Row<'_>, column: usize) -> Result<Option<RegionCode>> {
     let digits: Option<u32> = row.get(column)?;
     digits
         .map(RegionCode::from_digits)
@@ -158,7 +158,7 @@ pub(super) fn region(row: &Row<'_>, column: usize) -> Result<Option<RegionCode>>
         .map_err(|error| Error::corrupt(format!("region of a run: {error}")))
 }
 
-pub(super) fn industry(row: &Row<'_>, column: usize) -> Result<Option<IndustryCode>> {
-    let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+pub(super) fn industry(row: Row<'_>, column: usize) -> Result<Option<IndustryCode>> {
+    let text = row.get::<Option<&str>>(column)?;
     text.map(str::parse).transpose().map_err(|error| Error::corrupt(format!("industry of a run: {error}")))
 }

@@ -188,7 +188,7 @@ fn moments_ascend_even_when_the_clock_stands_still_or_runs_back() {
     let folder = Folder::new();
     let hand = Arc::new(Hand::default());
     let options = Options { clock: Arc::clone(&hand) as Arc<dyn hengxin_store::Clock>, ..Options::default() };
-    let ledger = Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options).expect("a new ledger");
+    let ledger = Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), options).expect("a new ledger");
     let mut recorder = ledger.recorder().expect("a recorder");
     let mut at = |now: i64, n: u32| {
         hand.0.store(now, Ordering::Relaxed);
@@ -202,7 +202,7 @@ fn moments_ascend_even_when_the_clock_stands_still_or_runs_back() {
 fn a_ledger_opened_for_reading_does_not_write() {
     let (folder, ledger) = fresh();
     append(&mut ledger.recorder().expect("a recorder"), &[penalty(subject(1), "no 1", "2026-01-01")]);
-    let reading = Ledger::open_read_only(&folder.ledger(), Arc::clone(&VOCABULARY)).expect("a ledger");
+    let reading = Ledger::open_read_only(folder.ledger(), Arc::clone(&VOCABULARY)).expect("a ledger");
     assert!(reading.snapshot(None).expect("a snapshot").credit_file(subject(1)).expect("readable").is_some());
     assert!(matches!(reading.recorder().expect_err("refused"), Error::ReadOnly));
 }

@@ -1,21 +1,26 @@
 //! Files that are not what they should be, and disks that end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use hengxin_store::{Error, Fault, Ledger, Options};
+use hengxin_store::{Error, Fault, Ledger, Options, RunState};
 
+use crate::runs::{FIELD, carry_out, order, request, row};
 use crate::support::{
     Folder, Make, Random, VOCABULARY, append, batch, counts, fresh, make, mark, penalty, setting, subject,
-    vocabulary,
 };
 
 fn open(folder: &Folder) -> hengxin_store::Result<Ledger> {
-    Ledger::open(&folder.ledger(), Arc::clone(&VOCABULARY))
+    Ledger::open(&file(folder), Arc::clone(&VOCABULARY))
+}
+
+pub(crate) fn file(folder: &Folder) -> PathBuf {
+    folder.path().join("ledger.db")
 }
 
 /// A raw connection, as an intruder or another program would have it.
 fn raw(folder: &Folder) -> rusqlite::Connection {
-    rusqlite::Connection::open(folder.ledger()).expect("a database")
+    rusqlite::Connection::open(file(folder)).expect("a database")
 }
 
 fn rows(n: u32) -> Vec<Make> {
@@ -112,13 +117,13 @@ fn what_is_no_ledger_is_refused_and_left_alone() {
     let folder = Folder::new();
     assert!(matches!(open(&folder), Err(Error::Missing { .. })));
     let text = "证书编号,名称\n1,2\n".repeat(200);
-    std::fs::write(folder.ledger(), &text).expect("written");
+    std::fs::write(file(&folder), &text).expect("written");
     assert!(matches!(open(&folder), Err(Error::Foreign { .. })), "{:?}", open(&folder));
-    assert_eq!(std::fs::read_to_string(folder.ledger()).expect("readable"), text);
+    assert_eq!(std::fs::read_to_string(file(&folder)).expect("readable"), text);
     let error =
-        Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect_err("taken");
+        Ledger::create(&file(&folder), Arc::clone(&VOCABULARY), Options::default()).expect_err("taken");
     assert!(matches!(error, Error::Exists { .. }));
-    std::fs::remove_file(folder.ledger()).expect("removed");
+    std::fs::remove_file(file(&folder)).expect("removed");
     raw(&folder).execute_batch("CREATE TABLE songs (title TEXT)").expect("made");
     let error = open(&folder).expect_err("another program's file");
     assert!(
@@ -127,70 +132,17 @@ fn what_is_no_ledger_is_refused_and_left_alone() {
             .contains("found a database with application id 0x0, expected application id 0x48584c47"),
         "{error}"
     );
-    std::fs::remove_file(folder.ledger()).expect("removed");
-    std::fs::create_dir(folder.ledger()).expect("made");
+    std::fs::remove_file(file(&folder)).expect("removed");
+    std::fs::create_dir(file(&folder)).expect("made");
     assert!(matches!(open(&folder), Err(Error::Foreign { .. })));
 }
 
 #[test]
 fn an_empty_file_left_by_a_cut_off_start_becomes_a_ledger() {
     let folder = Folder::new();
-    std::fs::write(folder.ledger(), "").expect("written");
+    std::fs::write(file(&folder), "").expect("written");
     let ledger = open(&folder).expect("a ledger");
     append(&mut ledger.recorder().expect("a recorder"), &rows(1));
-}
-
-#[test]
-fn the_key_must_be_the_one_the_ledger_was_made_with() {
-    let (folder, ledger) = fresh();
-    let digest = ledger.protector().digest("11010519491231002X");
-    drop(ledger);
-    assert_eq!(open(&folder).expect("a ledger").protector().digest("11010519491231002X"), digest);
-    let key = folder.path().join("ledger.db.key");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(std::fs::metadata(&key).expect("there").permissions().mode() & 0o777, 0o600);
-    }
-    let good = std::fs::read_to_string(&key).expect("readable");
-    std::fs::write(&key, "5f".repeat(32)).expect("written");
-    assert!(open(&folder).expect_err("another key").to_string().ends_with("it is the key of another ledger"));
-    std::fs::write(&key, "secret").expect("written");
-    assert!(matches!(open(&folder), Err(Error::KeyWrong { .. })));
-    std::fs::remove_file(&key).expect("removed");
-    assert!(matches!(open(&folder), Err(Error::KeyMissing { .. })));
-    std::fs::write(&key, good).expect("written");
-    open(&folder).expect("a ledger");
-}
-
-#[test]
-fn a_vocabulary_may_grow_and_be_reordered_but_not_lose_what_is_recorded() {
-    let (folder, ledger) = fresh();
-    let fact = penalty(subject(1), "no 1", "2026-01-01")
-        .with("severity", "general")
-        .with("kinds", "warning;closure");
-    append(&mut ledger.recorder().expect("a recorder"), &[fact]);
-    drop(ledger);
-    let text = include_str!("vocabulary.json");
-    let grown = text.replace(
-        r#"{"id": "minor", "title": "轻"}"#,
-        r#"{"id": "none", "title": "无"}, {"id": "minor", "title": "轻"}"#,
-    );
-    let ledger = Ledger::open(&folder.ledger(), vocabulary(&grown).expect("sound")).expect("a ledger");
-    let file =
-        ledger.snapshot(None).expect("a snapshot").credit_file(subject(1)).expect("readable").expect("known");
-    assert_eq!(
-        *file.classes.class(file.columns.class[0]).expect("a class").values,
-        [3, 0b101],
-        "by id, not by place"
-    );
-    let poorer = text.replace("\"general\"", "\"medium\"");
-    let error =
-        Ledger::open(&folder.ledger(), vocabulary(&poorer).expect("sound")).expect_err("a value is gone");
-    assert_eq!(
-        error.to_string(),
-        "the ledger holds value \"general\" of `administrative-penalty.severity`, which vocabulary edition `test.1` does not declare"
-    );
 }
 
 /// Opens and reads everything. `Ok` holds what was read when the file was also found to be whole.
@@ -212,7 +164,7 @@ fn damage_is_found_and_never_believed() {
     append(&mut ledger.recorder().expect("a recorder"), &rows(40));
     drop(ledger);
     raw(&folder).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("checkpoint");
-    let whole = std::fs::read(folder.ledger()).expect("readable");
+    let whole = std::fs::read(file(&folder)).expect("readable");
     let truth = read_all(&folder).expect("whole");
     let (seed, cycles) = (setting("HENGXIN_SEED", 8), setting("HENGXIN_DAMAGE", 150));
     let mut random = Random::new(seed);
@@ -233,7 +185,7 @@ fn damage_is_found_and_never_believed() {
         for rest in ["ledger.db-wal", "ledger.db-shm"] {
             let _ = std::fs::remove_file(folder.path().join(rest));
         }
-        std::fs::write(folder.ledger(), &bytes).expect("written");
+        std::fs::write(file(&folder), &bytes).expect("written");
         match read_all(&folder) {
             Ok(read) => assert_eq!(read, truth, "seed {seed}, cycle {cycle}: a change went unseen"),
             Err(error) => {
@@ -250,7 +202,7 @@ fn damage_is_found_and_never_believed() {
 fn a_full_disk_refuses_the_write_and_keeps_what_was_there() {
     let folder = Folder::new();
     let options = Options { pages_max: Some(150), ..Options::default() };
-    let ledger = Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options).expect("a ledger");
+    let ledger = Ledger::create(&file(&folder), Arc::clone(&VOCABULARY), options).expect("a ledger");
     let mut recorder = ledger.recorder().expect("a recorder");
     append(&mut recorder, &rows(20));
     let error = recorder.append(&batch(&rows(2000))).expect_err("too much");
@@ -268,4 +220,22 @@ fn a_full_disk_refuses_the_write_and_keeps_what_was_there() {
         )),
         (1, 0, 0, 0)
     );
+}
+
+#[test]
+fn a_full_disk_ends_a_load_and_nothing_else() {
+    let folder = Folder::new();
+    let options = Options { pages_max: Some(400), ..Options::default() };
+    let ledger = Ledger::create(&file(&folder), Arc::clone(&VOCABULARY), options).expect("a ledger");
+    let mut book = ledger.run_book().expect("a book");
+    carry_out(&mut book, "a", "2026-05-31", &[(0, Some(1))]);
+    book.start(&order("2026-06-30"), &request("b")).expect("ordered");
+    let claim = book.claim("b").expect("a book").expect("a run");
+    let mut load = book.load(&claim, [8; 32]).expect("begun");
+    let full = book.add(&mut load, &mut (0..100_000).map(|n| row(n, Some(2))));
+    assert!(matches!(full, Err(Error::Full)), "{full:?}");
+    book.fail(&claim, "no space left").expect("ended");
+    let snapshot = ledger.snapshot(None).expect("a snapshot");
+    assert_eq!(snapshot.loaded_run(FIELD).expect("readable").expect("loaded").run, 1);
+    assert_eq!(snapshot.run(2).expect("readable").expect("there").state, RunState::Failed);
 }

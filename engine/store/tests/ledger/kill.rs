@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hengxin_store::{Ledger, Options};
 
+use crate::engine;
 use crate::support::{Folder, Make, Random, VOCABULARY, append, penalty, setting, subject};
 
 const PATH: &str = "HENGXIN_KILL_PATH";
@@ -25,8 +26,8 @@ fn rows(n: u64) -> Vec<Make> {
 #[test]
 fn the_process_that_is_killed() {
     let Ok(path) = std::env::var(PATH) else { return };
-    let ledger =
-        Ledger::open_with(path.as_ref(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger");
+    let ledger = Ledger::open_with(engine::told(&path), Arc::clone(&VOCABULARY), Options::default())
+        .expect("a ledger");
     let mut recorder = ledger.recorder().expect("a recorder");
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nready").and_then(|()| out.flush()).expect("a parent");
@@ -41,13 +42,13 @@ fn no_acknowledged_write_is_lost_and_none_is_half_applied() {
     let (seed, cycles) = (setting("HENGXIN_SEED", 1), setting("HENGXIN_KILLS", 100));
     let mut random = Random::new(seed);
     let folder = Folder::new();
-    drop(Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger"));
+    drop(Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger"));
     let mut first = 0;
     let mut acknowledged = 0;
     for cycle in 0..cycles {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args(["kill::the_process_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
-            .env(PATH, folder.ledger())
+            .env(PATH, engine::tell(&folder.ledger()))
             .env(FIRST, first.to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -63,7 +64,7 @@ fn no_acknowledged_write_is_lost_and_none_is_half_applied() {
         child.kill().expect("killed");
         child.wait().expect("gone");
         let last_ack = lines.filter_map(|line| line.ok()?.strip_prefix("ack ")?.parse::<u64>().ok()).last();
-        let ledger = Ledger::open(&folder.ledger(), Arc::clone(&VOCABULARY)).expect("it opens again");
+        let ledger = Ledger::open(folder.ledger(), Arc::clone(&VOCABULARY)).expect("it opens again");
         let snapshot = ledger.snapshot(None).expect("a snapshot");
         let counts: Vec<usize> = (0..ROWS)
             .map(|row| {

@@ -93,6 +93,9 @@ pub(crate) fn one_of_everything(ledger: &Ledger) {
     let made = done(Some(("loans", "2026.1")), true);
     let study = studied(&mut book, &training("loans", "2026.1", "wang"), "a", &made);
     book.release(study, &Wanted::All, "wang").expect("released");
+    // Models name studies, and studies models.
+    let again = on_model(StudyKind::Validation, "loans/editions/2026.1", "wang");
+    studied(&mut book, &again, "b", &done(None, true));
 }
 
 #[track_caller]

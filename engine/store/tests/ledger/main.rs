@@ -1,12 +1,15 @@
-//! Tests of the ledger through its public interface, on real files.
+//! Tests of the ledger through its public interface, on real files. `tests/postgres` runs them on a server.
 
 mod appending;
 mod conflicts;
 mod damage;
+mod engine;
 mod explaining;
 mod kill;
 mod laboratory;
 mod log;
+mod log_altered;
+mod opening;
 mod oracle;
 mod reading;
 mod relations;

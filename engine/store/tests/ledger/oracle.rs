@@ -13,6 +13,7 @@ use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::{Mark, Shape};
 use hengxin_store::{History, Ledger, RecordVersion, Recorder, Report};
 
+use crate::engine;
 use crate::support::{Make, Random, VOCABULARY, append, fresh, make, mark, penalty, setting, subject};
 
 /// What the list says of one file: rows by their natural key, registrations by their first day.
@@ -303,7 +304,7 @@ fn sequence(ledger: &Ledger, recorder: &mut Recorder, base: u32, seed: u64) {
 
 #[test]
 fn every_read_agrees_with_the_list() {
-    let (seed, sequences) = (setting("HENGXIN_SEED", 1), setting("HENGXIN_SEQUENCES", 2000));
+    let (seed, sequences) = (setting("HENGXIN_SEED", 1), setting("HENGXIN_SEQUENCES", engine::SEQUENCES));
     // One ledger for many sequences, each with subjects of its own: they must not touch each other.
     let (_folder, ledger) = fresh();
     let mut recorder = ledger.recorder().expect("a recorder");

@@ -232,7 +232,7 @@ fn a_reader_learns_of_classes_another_process_added() {
         &mut ledger.recorder().expect("a recorder"),
         &[penalty(subject(1), "no 1", "2026-01-01").with("severity", "minor")],
     );
-    let elsewhere = hengxin_store::Ledger::open(&folder.ledger(), std::sync::Arc::clone(ledger.vocabulary()))
+    let elsewhere = hengxin_store::Ledger::open(folder.ledger(), std::sync::Arc::clone(ledger.vocabulary()))
         .expect("a ledger");
     append(
         &mut elsewhere.recorder().expect("a recorder"),

@@ -51,7 +51,7 @@ pub(crate) fn published(rows: u64) -> Published {
     Published { results: "/results".to_owned(), counts: "{}".to_owned(), rows }
 }
 
-fn monthly() -> Schedule {
+pub(crate) fn monthly() -> Schedule {
     Schedule {
         name: "monthly".to_owned(),
         fields: vec![FIELD.to_owned(), "tax".to_owned()],
@@ -72,7 +72,7 @@ pub(crate) fn one_of_everything(ledger: &Ledger) {
 }
 
 /// A run carried out and published with these tiers of the subjects 0, 1, 2 …
-fn carry_out(book: &mut RunBook, name: &str, as_of: &str, tiers: &[(u32, Option<u16>)]) -> Loaded {
+pub(crate) fn carry_out(book: &mut RunBook, name: &str, as_of: &str, tiers: &[(u32, Option<u16>)]) -> Loaded {
     book.start(&order(as_of), &request(name)).expect("ordered");
     let claim = book.claim(name).expect("a book").expect("a run");
     load(book, &claim, tiers).expect("published")
@@ -190,7 +190,7 @@ fn a_lock_is_taken_over_from_the_dead_and_never_from_the_living_whatever_the_clo
     let clock = Arc::new(Hand::default());
     clock.0.store(1_000_000_000, Ordering::Relaxed);
     let options = Options { clock: Arc::clone(&clock) as _, ..Options::default() };
-    let ledger = Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options).expect("a ledger");
+    let ledger = Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), options).expect("a ledger");
     let (mut holder, mut watcher) = (ledger.run_book().expect("a book"), ledger.run_book().expect("another"));
     let mut watch = LockWatch::default();
     let patience = Duration::from_secs(30);
@@ -274,22 +274,4 @@ fn a_firing_makes_its_runs_once_however_many_look_after_it() {
     assert!(one.pause_schedule("monthly", true).expect("paused").paused);
     one.delete_schedule("monthly").expect("removed");
     assert!(matches!(two.pause_schedule("monthly", true), Err(Error::UnknownSchedule { .. })));
-}
-
-#[test]
-fn a_full_disk_ends_a_load_and_nothing_else() {
-    let folder = Folder::new();
-    let options = Options { pages_max: Some(400), ..Options::default() };
-    let ledger = Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options).expect("a ledger");
-    let mut book = ledger.run_book().expect("a book");
-    carry_out(&mut book, "a", "2026-05-31", &[(0, Some(1))]);
-    book.start(&order("2026-06-30"), &request("b")).expect("ordered");
-    let claim = book.claim("b").expect("a book").expect("a run");
-    let mut load = book.load(&claim, [8; 32]).expect("begun");
-    let full = book.add(&mut load, &mut (0..100_000).map(|n| row(n, Some(2))));
-    assert!(matches!(full, Err(Error::Full)), "{full:?}");
-    book.fail(&claim, "no space left").expect("ended");
-    let snapshot = ledger.snapshot(None).expect("a snapshot");
-    assert_eq!(snapshot.loaded_run(FIELD).expect("readable").expect("loaded").run, 1);
-    assert_eq!(snapshot.run(2).expect("readable").expect("there").state, RunState::Failed);
 }

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hengxin_store::{Ledger, LockWatch, Options, RunState};
+use hengxin_store::{Ledger, LockWatch, Options, Place, RunState};
 
+use crate::engine;
 use crate::runs::{FIELD, order, published, request, row};
 use crate::support::{Folder, Random, VOCABULARY, setting, subject};
 
@@ -16,10 +17,10 @@ const PATH: &str = "HENGXIN_RUN_KILL_PATH";
 const START: &str = "HENGXIN_RUN_START_PATH";
 const ROWS: u32 = 200_000;
 
-fn child(test: &str, variable: &str, path: &std::path::Path) -> Child {
+fn child(test: &str, variable: &str, ledger: &Place) -> Child {
     Command::new(std::env::current_exe().expect("this program"))
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(variable, path)
+        .env(variable, engine::tell(ledger))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -30,8 +31,8 @@ fn child(test: &str, variable: &str, path: &std::path::Path) -> Child {
 #[test]
 fn the_process_that_is_killed() {
     let Ok(path) = std::env::var(PATH) else { return };
-    let ledger =
-        Ledger::open_with(path.as_ref(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger");
+    let ledger = Ledger::open_with(engine::told(&path), Arc::clone(&VOCABULARY), Options::default())
+        .expect("a ledger");
     let mut book = ledger.run_book().expect("a book");
     let claim = book.claim(&format!("pid {}", std::process::id())).expect("a book").expect("a run");
     let mut load = book.load(&claim, [9; 32]).expect("begun");
@@ -52,7 +53,7 @@ fn a_killed_load_is_resumed_and_nothing_of_it_shows_before_it_is_whole() {
     let mut random = Random::new(seed);
     let folder = Folder::new();
     let ledger =
-        Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger");
+        Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger");
     let mut book = ledger.run_book().expect("a book");
     let (mut resumed, mut first) = (0, 0u64);
     for cycle in 0..cycles {
@@ -111,8 +112,8 @@ fn a_killed_load_is_resumed_and_nothing_of_it_shows_before_it_is_whole() {
 #[test]
 fn the_process_that_starts() {
     let Ok(path) = std::env::var(START) else { return };
-    let ledger =
-        Ledger::open_with(path.as_ref(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger");
+    let ledger = Ledger::open_with(engine::told(&path), Arc::clone(&VOCABULARY), Options::default())
+        .expect("a ledger");
     let mut book = ledger.run_book().expect("a book");
     let said = match book.start(&order("2026-06-30"), &request(&format!("pid-{}", std::process::id()))) {
         Ok(started) => format!("started {}", started.run.id),
@@ -124,7 +125,7 @@ fn the_process_that_starts() {
 #[test]
 fn of_two_processes_that_start_a_run_at_once_one_does() {
     let folder = Folder::new();
-    drop(Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger"));
+    drop(Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), Options::default()).expect("a ledger"));
     let children: Vec<Child> =
         (0..4).map(|_| child("runs_killed::the_process_that_starts", START, &folder.ledger())).collect();
     let mut said: Vec<String> = Vec::new();

@@ -12,7 +12,9 @@ use hengxin_core::fact::Class;
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::{FieldKind, Vocabulary};
-use hengxin_store::{Batch, Clock, Ledger, Options, Origin, Recorder, Report, Submission, SubmittedRow};
+use hengxin_store::{
+    Batch, Clock, Ledger, Options, Origin, Place, Recorder, Report, Submission, SubmittedRow,
+};
 
 pub(crate) static VOCABULARY: LazyLock<Arc<Vocabulary>> =
     LazyLock::new(|| vocabulary(include_str!("vocabulary.json")).expect("the test vocabulary is sound"));
@@ -184,7 +186,10 @@ pub(crate) fn counts(report: &Report) -> (u64, u64, u64, u64) {
 
 /// A folder that is removed when the test is over.
 #[derive(Debug)]
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder {
+    path: PathBuf,
+    ledger: Place,
+}
 
 impl Folder {
     pub(crate) fn new() -> Folder {
@@ -192,21 +197,23 @@ impl Folder {
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("hengxin-store-{}-{n}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder for the test");
-        Folder(path)
+        let ledger = crate::engine::place(&path);
+        Folder { path, ledger }
     }
 
-    pub(crate) fn ledger(&self) -> PathBuf {
-        self.0.join("ledger.db")
+    /// Where the ledger of the test is to lie.
+    pub(crate) fn ledger(&self) -> Place {
+        self.ledger.clone()
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
@@ -227,7 +234,7 @@ pub(crate) fn options() -> Options {
 /// A new ledger in a new folder.
 pub(crate) fn fresh() -> (Folder, Ledger) {
     let folder = Folder::new();
-    let ledger = Ledger::create(&folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("a new ledger");
+    let ledger = Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("a new ledger");
     (folder, ledger)
 }
 

@@ -8,13 +8,14 @@ use hengxin_store::{
     Answer, Command, Error, Fault, Job, Ledger, Options, Origin, Outcome, RequestKey, Result, Writer,
 };
 
+use crate::engine::Blocker;
 use crate::support::{VOCABULARY, append, batch, batch_of, fresh, options, penalty, subject};
 
-fn key(id: &str, body: u8) -> RequestKey {
+pub(crate) fn key(id: &str, body: u8) -> RequestKey {
     RequestKey { id: id.to_owned(), method: "SubmitFacts".to_owned(), digest: [body; 32] }
 }
 
-fn job(request: Option<RequestKey>, n: u32, document: &str) -> Job {
+pub(crate) fn job(request: Option<RequestKey>, n: u32, document: &str) -> Job {
     Job {
         request,
         command: Command::Append(batch(&[penalty(subject(n), document, "2026-01-01")])),
@@ -142,8 +143,7 @@ fn a_queue_that_is_full_refuses_at_once() {
     let (_folder, ledger) = fresh();
     let writer = Writer::start(&ledger).expect("a writer");
     // Somebody else holds the write lock, so that nothing moves.
-    let blocker = rusqlite::Connection::open(ledger.path()).expect("a connection");
-    blocker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let blocker = Blocker::of(ledger.place());
     let mut refused = None;
     for n in 0..20_000 {
         let empty =
@@ -155,7 +155,7 @@ fn a_queue_that_is_full_refuses_at_once() {
     }
     let (n, error) = refused.expect("the queue has an end");
     assert!(n > 8000 && matches!(error, Error::Overloaded { .. }), "{n}: {error}");
-    blocker.execute_batch("ROLLBACK").expect("released");
+    blocker.end();
     writer.stop();
 }
 
@@ -164,17 +164,16 @@ fn a_lock_held_too_long_is_told_as_busy_with_the_time_waited() {
     let (folder, ledger) = fresh();
     drop(ledger);
     let short = Options { busy_wait: Duration::from_millis(200), ..Options::default() };
-    let ledger = Ledger::open_with(&folder.ledger(), Arc::clone(&VOCABULARY), short).expect("a ledger");
+    let ledger = Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), short).expect("a ledger");
     let mut recorder = ledger.recorder().expect("a recorder");
-    let blocker = rusqlite::Connection::open(folder.ledger()).expect("a connection");
-    blocker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let blocker = Blocker::of(&folder.ledger());
     let started = Instant::now();
     let error = recorder.append(&batch(&[penalty(subject(1), "no 1", "2026-01-01")])).expect_err("locked");
     assert_eq!(error.to_string(), "the ledger is locked by another writer, waited 0.2 s");
     assert!(started.elapsed() >= Duration::from_millis(150));
     // Reading goes on meanwhile, and writing once the lock is free.
     assert_eq!(facts(&ledger), 0);
-    blocker.execute_batch("ROLLBACK").expect("released");
+    blocker.end();
     append(&mut recorder, &[penalty(subject(1), "no 1", "2026-01-01")]);
 }
 
