@@ -41,7 +41,7 @@ async fn services_that_share_a_database_answer_alike_and_make_one_run_of_a_firin
     assert_eq!(found.enterprises.len(), 1);
     // The same request sent to both has one effect.
     let again = two.submit("a", vec![registration(code(1), "甲公司", "330106", "C1411")]).await.unwrap();
-    assert_eq!((again.accepted, again.duplicate), (1, 0));
+    assert_eq!((again.accepted, again.duplicates), (1, 0));
     assert_eq!(two.engine.ledger().snapshot(None).unwrap().counts().unwrap(), (1, 1));
     // A firing makes one run, whoever leads; when that one goes, the other one fires the next.
     create(&two, daily("nightly", v1::MissedPolicy::RunOnce)).await.unwrap();
