@@ -16,8 +16,8 @@ use hengxin_store::Decision;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use prost::Message as _;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa, KeyIdMethod, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, PKCS_ED25519, RevokedCertParams, SerialNumber,
 };
 use serde_json::json;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
@@ -60,9 +60,7 @@ impl Papers {
         for file in ["schema.cedarschema", "rules.cedar", "purposes.json"] {
             std::fs::copy(Path::new(SHIPPED).join(file), papers.rules().join(file)).unwrap();
         }
-        let machine = |name: &str, role: &str, regions: &[&str], fields: &[&str]| {
-            json!({"name": name, "department": format!("{name}'s department"), "roles": [role], "regions": regions, "fields": fields})
-        };
+        let machine = |name: &str, role: &str, regions: &[&str], fields: &[&str]| json!({"name": name, "department": format!("{name}'s department"), "roles": [role], "regions": regions, "fields": fields});
         let callers = json!({
             "tokens": {"issuer": "https://id.example", "audience": "hengxin", "keys": "keys.json"},
             "certificates": [
@@ -73,7 +71,10 @@ impl Papers {
             ],
         });
         papers.write("access/callers.json", &callers.to_string());
-        let x = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, papers.tokens.public_key_raw());
+        let x = base64::Engine::encode(
+            &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+            papers.tokens.public_key_raw(),
+        );
         let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "alg": "EdDSA", "use": "sig", "x": x}]});
         papers.write("access/keys.json", &keys.to_string());
         papers
@@ -187,7 +188,22 @@ fn facts_of(subject: Uscc) -> v1::ListFactsRequest {
 }
 
 async fn supply(papers: &Papers, rig: &Rig, id: &str, facts: Vec<v1::FactInput>) -> Result<(), Status> {
-    let message = v1::SubmitFactsRequest { request_id: id.to_owned(), facts, ..v1::SubmitFactsRequest::default() };
+    supply_all(papers, rig, id, facts, Vec::new()).await
+}
+
+async fn supply_all(
+    papers: &Papers,
+    rig: &Rig,
+    id: &str,
+    facts: Vec<v1::FactInput>,
+    deliveries: Vec<v1::DeliveryInput>,
+) -> Result<(), Status> {
+    let message = v1::SubmitFactsRequest {
+        request_id: id.to_owned(),
+        facts,
+        deliveries,
+        ..v1::SubmitFactsRequest::default()
+    };
     let mut client = LedgerServiceClient::new(papers.machine(rig, "supplier"));
     let request = asked(tokio_stream::once(message), "record-keeping", "statutory-duty");
     client.submit_facts(request).await.map(drop)
@@ -208,7 +224,9 @@ fn consent(subject: Uscc, from: &str, until: &str) -> v1::FactInput {
 
 fn identified(subject: Uscc) -> v1::FactInput {
     let mut input = registration(subject, "甲公司", HANGZHOU, "C1411");
-    input.fields.push(v1::FieldInput { id: "representative_id".to_owned(), value: "11010519491231002X".to_owned() });
+    input
+        .fields
+        .push(v1::FieldInput { id: "representative_id".to_owned(), value: "11010519491231002X".to_owned() });
     input
 }
 
@@ -216,11 +234,15 @@ fn identified(subject: Uscc) -> v1::FactInput {
 async fn a_regulator_sees_all_of_its_region_and_nothing_elsewhere_and_both_are_on_record() {
     let papers = Papers::new();
     let rig = papers.serve().await;
-    supply(&papers, &rig, "a", vec![identified(code(1)), penalty(code(1), "no 1", "2026-01-05")]).await.unwrap();
+    supply(&papers, &rig, "a", vec![identified(code(1)), penalty(code(1), "no 1", "2026-01-05")])
+        .await
+        .unwrap();
     let mut regulator = LedgerServiceClient::new(papers.machine(&rig, "regulator"));
     let answer = regulator.list_facts(supervising(facts_of(code(1)))).await.unwrap().into_inner();
     assert_eq!(answer.facts.len(), 2);
-    assert!(answer.masked_codes.is_empty() && answer.facts.iter().all(|f| f.fields.iter().all(|f| !f.masked)));
+    assert!(
+        answer.masked_codes.is_empty() && answer.facts.iter().all(|f| f.fields.iter().all(|f| !f.masked))
+    );
     let mut elsewhere = LedgerServiceClient::new(papers.machine(&rig, "elsewhere"));
     let refused = elsewhere.list_facts(supervising(facts_of(code(1)))).await;
     let (message, _) = refusal(refused, Code::PermissionDenied, "NOT_PERMITTED");
@@ -265,7 +287,12 @@ async fn a_bank_sees_what_is_public_of_enterprises_that_consent_as_long_as_they_
     facts.push(consent(ended, "2026-01-01", "2026-06-29"));
     facts.push(fact(
         "tax-credit-grade",
-        &[("subject_code", willing.as_str()), ("year", "2025"), ("grade", "A"), ("evaluated_on", "2026-04-01")],
+        &[
+            ("subject_code", willing.as_str()),
+            ("year", "2025"),
+            ("grade", "A"),
+            ("evaluated_on", "2026-04-01"),
+        ],
     ));
     if let Err(error) = supply(&papers, &rig, "a", facts.clone()).await {
         facts.pop();
@@ -283,7 +310,8 @@ async fn a_bank_sees_what_is_public_of_enterprises_that_consent_as_long_as_they_
     let one = v1::ListFactsRequest { page_size: 1, ..facts_of(willing) };
     let page = bank.list_facts(granting(one)).await.unwrap().into_inner();
     assert_eq!((page.facts.len(), page.facts[0].code.as_str()), (1, "registration"));
-    let request = v1::GetEnterpriseRequest { name: willing.to_string(), ..v1::GetEnterpriseRequest::default() };
+    let request =
+        v1::GetEnterpriseRequest { name: willing.to_string(), ..v1::GetEnterpriseRequest::default() };
     let shown = bank.get_enterprise(granting(request)).await.unwrap().into_inner().enterprise.unwrap();
     assert!(shown.fact_counts.iter().all(|count| count.code != "credit-consent"), "{shown:?}");
     for subject in [ended, silent, code(4)] {
@@ -303,8 +331,17 @@ async fn an_evaluation_shows_a_bank_the_result_but_neither_readings_nor_facts() 
     let papers = Papers::new();
     let rig = papers.serve().await;
     let subject = code(1);
-    let facts = vec![identified(subject), penalty(subject, "no 1", "2026-01-05"), consent(subject, "2026-01-01", "")];
+    let facts =
+        vec![identified(subject), penalty(subject, "no 1", "2026-01-05"), consent(subject, "2026-01-01", "")];
     supply(&papers, &rig, "a", facts).await.unwrap();
+    let delivered = |register: &&str| v1::DeliveryInput {
+        register: (*register).to_owned(),
+        region: "100000".to_owned(),
+        through: crate::rig::TODAY.to_owned(),
+    };
+    let registers =
+        ["registration", "administrative-penalties", "abnormal-operation", "serious-dishonesty", "relations"];
+    supply_all(&papers, &rig, "b", Vec::new(), registers.iter().map(delivered).collect()).await.unwrap();
     let ask = || crate::rig::question(subject);
     let mut bank = ScoringServiceClient::new(papers.machine(&rig, "bank"));
     let masked = bank.evaluate(granting(ask())).await.unwrap().into_inner().evaluation.unwrap();
@@ -425,15 +462,23 @@ async fn rules_take_effect_while_the_service_runs_and_a_fault_leaves_the_last_go
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_cannot_be_put_on_record_is_refused() {
-    let rig = Rig::with(|options, _| options.busy_wait = Duration::from_millis(200)).await;
-    rig.submit("a", vec![registration(code(1), "甲公司", HANGZHOU, "C1411")]).await.unwrap();
+    let papers = Papers::new();
+    let (access, tls) = (Arc::new(Access::ruled(&papers.rules()).unwrap()), papers.tls());
+    let rig = Rig::with(move |options, config| {
+        options.busy_wait = Duration::from_millis(200);
+        config.tls = Some(tls);
+        config.access = access;
+    })
+    .await;
+    supply(&papers, &rig, "a", vec![identified(code(1))]).await.unwrap();
+    let mut client = LedgerServiceClient::new(papers.machine(&rig, "regulator"));
     let other = rusqlite::Connection::open(&rig.path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = rig.ledger().list_facts(facts_of(code(1))).await;
+    let refused = client.list_facts(supervising(facts_of(code(1)))).await;
     let (message, _) = refusal(refused, Code::Unavailable, "AUDIT_UNAVAILABLE");
     assert!(message.contains("so the call is refused"), "{message}");
     other.execute_batch("ROLLBACK").unwrap();
-    rig.ledger().list_facts(facts_of(code(1))).await.unwrap();
+    client.list_facts(supervising(facts_of(code(1)))).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -444,7 +489,11 @@ async fn lists_are_for_the_regions_of_the_caller() {
     let mut client = SupervisionServiceClient::new(papers.machine(&rig, "regulator"));
     let list = |region: &str| {
         let field = crate::rig::FIELD.to_owned();
-        supervising(v1::ListTiersRequest { field, region: region.to_owned(), ..v1::ListTiersRequest::default() })
+        supervising(v1::ListTiersRequest {
+            field,
+            region: region.to_owned(),
+            ..v1::ListTiersRequest::default()
+        })
     };
     client.list_tiers(list("330106")).await.unwrap();
     for region in ["", "330000", "440000"] {
@@ -470,7 +519,9 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
         ("regulator", "supervision") if looks_up || evaluates => placed,
         ("regulator", "supervision") if service == "SupervisionService" || receipt => placed && own_field,
         ("regulator", "credit-report") => looks_up && placed,
-        ("bank", "credit-granting") => consent && ["GetEnterprise", "ListFacts", "Evaluate"].contains(&method),
+        ("bank", "credit-granting") => {
+            consent && ["GetEnterprise", "ListFacts", "Evaluate"].contains(&method)
+        }
         ("supplier", "record-keeping") => method == "SubmitFacts" && placed,
         ("operator", "operations") => service == "RescoringService",
         ("modeller", "joint-modelling") => service == "ModelService",
@@ -486,12 +537,15 @@ fn the_shipped_rules_permit_what_they_say_and_nothing_else() {
     let set = prost_types::FileDescriptorSet::decode(hengxin_proto::FILE_DESCRIPTOR_SET).unwrap();
     let ours = set.file.iter().filter(|file| file.package() == "hengxin.v1").flat_map(|file| &file.service);
     let actions: Vec<&'static str> = ours
-        .flat_map(|service| service.method.iter().map(|method| format!("{}.{}", service.name(), method.name())))
+        .flat_map(|service| {
+            service.method.iter().map(|method| format!("{}.{}", service.name(), method.name()))
+        })
         .map(|action| &*action.leak())
         .collect();
     assert!(actions.len() > 40, "{}", actions.len());
     let purposes: Vec<serde_json::Value> =
-        serde_json::from_str(&std::fs::read_to_string(Path::new(SHIPPED).join("purposes.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(Path::new(SHIPPED).join("purposes.json")).unwrap())
+            .unwrap();
     let mut decided = 0;
     for role in ["regulator", "bank", "supplier", "operator", "modeller", "auditor", "nobody"] {
         for action in &actions {
@@ -522,7 +576,11 @@ fn the_shipped_rules_permit_what_they_say_and_nothing_else() {
                         resource,
                     };
                     let found = access.decide(&caller, &call);
-                    assert_eq!(found.is_ok(), expected(role, &call, own, own_field), "{role} {call:?}: {found:?}");
+                    assert_eq!(
+                        found.is_ok(),
+                        expected(role, &call, own, own_field),
+                        "{role} {call:?}: {found:?}"
+                    );
                     if let Ok(permission) = found {
                         let limited = role == "regulator" && enterprise && own;
                         let sight = if limited { Disclosure::Limited } else { Disclosure::Public };
