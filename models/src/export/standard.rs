@@ -8,6 +8,7 @@
 
 use std::fmt::Write as _;
 
+use super::{Earned, ExportError, decimal, earned};
 use crate::history::Kind;
 use crate::model::{Feature, Model, Values};
 use crate::scaling::UNIT;
@@ -15,39 +16,6 @@ use crate::tables::words;
 
 /// A file to be written: its path below the folder, and its text.
 pub type ExportedFile = (String, String);
-
-/// Why a model is no standard.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ExportError {
-    /// A cut that the engine cannot hold.
-    #[error(
-        "feature `{column}`: a bin begins at {cut}, which has more than four decimals; train with `history.decimals` of at most 4"
-    )]
-    Cut {
-        /// Which feature.
-        column: String,
-        /// Where.
-        cut: f64,
-    },
-    /// Special values among numbers.
-    #[error(
-        "feature `{column}`: special value `{value}` among numbers, expected none: exclude the feature or leave the value missing"
-    )]
-    Special {
-        /// Which feature.
-        column: String,
-        /// Which value.
-        value: String,
-    },
-    /// More categories than an enumeration holds.
-    #[error("feature `{column}` has {found} categories, expected at most {CATEGORIES_MAX}; group them")]
-    Categories {
-        /// Which feature.
-        column: String,
-        /// How many.
-        found: usize,
-    },
-}
 
 /// The most values of an enumeration.
 const CATEGORIES_MAX: usize = 1_000;
@@ -80,7 +48,11 @@ fn check(feature: &Feature) -> Result<(), ExportError> {
         }
     }
     let found = labels(feature).count();
-    if found > CATEGORIES_MAX { Err(ExportError::Categories { column, found }) } else { Ok(()) }
+    if found > CATEGORIES_MAX {
+        Err(ExportError::Categories { column, found, most: CATEGORIES_MAX })
+    } else {
+        Ok(())
+    }
 }
 
 /// A number in ten-thousandths, when it is a whole number of them.
@@ -114,13 +86,6 @@ pub fn code(place: usize) -> String {
 /// In double quotes, which JSON and YAML write alike.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
-}
-
-fn decimal(number: f64) -> String {
-    // Points and cuts are whole ten-thousandths: shortest digits without an exponent.
-    let text = format!("{number:.4}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 fn vocabulary(model: &Model) -> String {
@@ -212,9 +177,7 @@ fn document(model: &Model, from: &str) -> String {
         plan.scaling.decimals,
     );
     for (place, feature) in model.features.iter().enumerate() {
-        let bin = |wanted: fn(&Values) -> bool| {
-            feature.bins.iter().find(|bin| wanted(&bin.values)).map_or(0.0, |bin| bin.points)
-        };
+        let Earned { least, most, missing, unseen } = earned(feature);
         let code = code(place);
         let take = if feature.kind == Kind::Categorical { ", take: value" } else { "" };
         let rule = match feature.kind {
@@ -230,12 +193,12 @@ fn document(model: &Model, from: &str) -> String {
                 format!("{{bands: [{}]}}", bands.collect::<Vec<_>>().join(", "))
             }
             Kind::Categorical => {
-                let earned = labels(feature).enumerate();
-                let mut earned: Vec<String> = earned
+                let known = labels(feature).enumerate();
+                let mut known: Vec<String> = known
                     .map(|(i, (_, place))| format!("v{}: {}", i + 1, decimal(feature.bins[place].points)))
                     .collect();
-                earned.push(format!("unseen: {}", decimal(bin(|v| matches!(v, Values::Unseen(_))))));
-                format!("{{category: {{{}}}}}", earned.join(", "))
+                known.push(format!("unseen: {}", decimal(unseen)));
+                format!("{{category: {{{}}}}}", known.join(", "))
             }
         };
         let bins: Vec<String> = feature
@@ -245,13 +208,6 @@ fn document(model: &Model, from: &str) -> String {
             .collect();
         let source: String = format!("trained bins: {}", bins.join("; ")).chars().take(400).collect();
         let source = quoted(&source);
-        let missing = bin(|v| matches!(v, Values::Missing(_)));
-        let by_rule = |values: &Values| match feature.kind {
-            Kind::Numeric => matches!(values, Values::Range(..)),
-            Kind::Categorical => !matches!(values, Values::Missing(_)),
-        };
-        let earned = feature.bins.iter().filter(|bin| by_rule(&bin.values)).map(|bin| bin.points);
-        let (least, most) = earned.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), p| (a.min(p), b.max(p)));
         let min =
             if missing < least { format!("\n        min: {}", decimal(missing)) } else { String::new() };
         let _ = write!(
