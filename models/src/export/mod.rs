@@ -24,9 +24,10 @@ pub enum ExportError {
         /// Where.
         cut: f64,
     },
-    /// Special values among numbers.
+    /// A special value among numbers that the engine cannot hold.
     #[error(
-        "feature `{column}`: special value `{value}` among numbers, expected none: exclude the feature or leave the value missing"
+        "feature `{column}`: special value `{value}` among numbers, expected a number of at most four decimals: exclude the feature \
+         or leave the value missing"
     )]
     Special {
         /// Which feature.

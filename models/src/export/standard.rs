@@ -4,12 +4,13 @@
 //! takes the last value and earns the points of its bin. The kernel needs nothing new for it.
 //!
 //! The engine holds numbers in ten-thousandths, so cuts must lie on them (`history.decimals` of the plan makes them), and whoever
-//! delivers a value rounds it *down* to four decimals: below a cut on the grid stays below, the rest stays at or above.
+//! delivers a value rounds it *down* to four decimals: below a cut on the grid stays below, the rest stays at or above. A special value
+//! among numbers must lie on the grid too and is a band of its own; what lies less than 0.0001 above it is rounded onto it.
 
 use std::fmt::Write as _;
 
 use super::{Earned, ExportError, decimal, earned};
-use crate::history::Kind;
+use crate::history::{Kind, Label};
 use crate::model::{Feature, Model, Values};
 use crate::scaling::UNIT;
 use crate::tables::words;
@@ -36,7 +37,8 @@ pub fn standard(model: &Model, from: &str) -> Result<Vec<ExportedFile>, ExportEr
 fn check(feature: &Feature) -> Result<(), ExportError> {
     let column = feature.column.clone();
     if feature.kind == Kind::Numeric {
-        if let Some(value) = feature.special.first() {
+        let held = |label: &&Label| label.number().and_then(ten_thousandths).is_some();
+        if let Some(value) = feature.special.iter().find(|label| !held(label)) {
             return Err(ExportError::Special { column, value: value.to_string() });
         }
         for bin in &feature.bins {
@@ -182,15 +184,18 @@ fn document(model: &Model, from: &str) -> String {
         let take = if feature.kind == Kind::Categorical { ", take: value" } else { "" };
         let rule = match feature.kind {
             Kind::Numeric => {
-                let bands = feature.bins.iter().filter_map(|bin| match bin.values {
-                    Values::Range(from, to) => {
-                        let from = from.map_or(String::new(), |from| format!("from: {}, ", decimal(from)));
-                        let to = to.map_or(String::new(), |to| format!("to: {}, ", decimal(to)));
-                        Some(format!("{{{from}{to}points: {}}}", decimal(bin.points)))
-                    }
-                    _ => None,
-                });
-                format!("{{bands: [{}]}}", bands.collect::<Vec<_>>().join(", "))
+                let end = |name: &str, at: Option<i64>| {
+                    at.map_or(String::new(), |at| format!("{name}: {}, ", decimal(at as f64 / UNIT)))
+                };
+                let band = |band: &Band| {
+                    format!(
+                        "{{{}{}points: {}}}",
+                        end("from", band.from),
+                        end("to", band.to),
+                        decimal(band.points)
+                    )
+                };
+                format!("{{bands: [{}]}}", bands(feature).iter().map(band).collect::<Vec<_>>().join(", "))
             }
             Kind::Categorical => {
                 let known = labels(feature).enumerate();
@@ -235,4 +240,46 @@ fn document(model: &Model, from: &str) -> String {
          bands:\n    - {{grade: scored, title: 已评分}}\n"
     );
     text
+}
+
+/// Numbers of the engine that earn alike: `from ≤ x < to`, in ten-thousandths.
+struct Band {
+    from: Option<i64>,
+    to: Option<i64>,
+    points: f64,
+}
+
+/// The ranges of a numeric feature, in which each special value is a band of one number.
+fn bands(feature: &Feature) -> Vec<Band> {
+    let mut special: Vec<(i64, f64)> = feature
+        .bins
+        .iter()
+        .filter_map(|bin| match &bin.values {
+            Values::Special(label) => Some((label.number().and_then(ten_thousandths)?, bin.points)),
+            _ => None,
+        })
+        .collect();
+    special.sort_by_key(|(at, _)| *at);
+    // Of two alike the first counts, as in training.
+    special.dedup_by_key(|(at, _)| *at);
+    let mut bands = Vec::new();
+    for bin in &feature.bins {
+        let Values::Range(from, to) = bin.values else { continue };
+        let to = to.and_then(ten_thousandths);
+        let mut from = from.and_then(ten_thousandths);
+        for &(at, points) in special.iter().filter(|(at, _)| to.is_none_or(|to| *at < to)) {
+            if from.is_some_and(|from| at < from) {
+                continue;
+            }
+            if from != Some(at) {
+                bands.push(Band { from, to: Some(at), points: bin.points });
+            }
+            bands.push(Band { from: Some(at), to: Some(at + 1), points });
+            from = Some(at + 1);
+        }
+        if from.is_none() || from != to {
+            bands.push(Band { from, to, points: bin.points });
+        }
+    }
+    bands
 }

@@ -30,7 +30,9 @@ pub fn pmml(model: &Model) -> Result<String, ExportError> {
             xml.leaf("Application", &[("name", "hengxin"), ("version", env!("CARGO_PKG_VERSION"))]);
         });
         xml.around("DataDictionary", &[("numberOfFields", &model.features.len().to_string())], |xml| {
-            model.features.iter().for_each(|feature| data_field(xml, feature))
+            for feature in &model.features {
+                data_field(xml, feature);
+            }
         });
         scorecard(xml, model);
     });
@@ -244,7 +246,9 @@ impl Characteristic<'_> {
                     [one] => simple(xml, "equal", one),
                     // One by one: in a list of texts, what a backslash means depends on the reader.
                     many => xml.around("CompoundPredicate", &[("booleanOperator", "or")], |xml| {
-                        many.iter().for_each(|name| simple(xml, "equal", name));
+                        for name in many {
+                            simple(xml, "equal", name);
+                        }
                     }),
                 },
                 Values::Missing(_) | Values::Unseen(_) => xml.leaf("False", &[]),
