@@ -17,11 +17,13 @@ pub(crate) fn cuts(scores: &[i64], rows: &Rows, of: &[u32]) -> Vec<i64> {
     let mut cuts: Vec<i64> = Vec::new();
     let mut below = 0u64;
     for (score, mass) in &sorted {
-        let next = u128::from(whole) * (cuts.len() as u128 + 1);
-        if cuts.len() + 1 < BANDS && u128::from(below) * BANDS as u128 >= next {
+        below += mass.units();
+        // A band begins with the row in which a tenth ends, so that a row of weight three counts as three.
+        while cuts.len() + 1 < BANDS
+            && u128::from(below) * BANDS as u128 > u128::from(whole) * (cuts.len() as u128 + 1)
+        {
             cuts.push(*score);
         }
-        below += mass.units();
     }
     cuts.dedup();
     // Nothing lies below the lowest score: a band there would be empty whatever came.

@@ -8,7 +8,7 @@ use crate::binning::{RuleError, Rules};
 use crate::history::{Description, Month};
 use crate::logistic::{Bounds, SettingError, Settings};
 use crate::scaling::{Scaling, ScalingError};
-use crate::select::{StepwiseError, StepwiseRules};
+use crate::select::{LassoError, Penalty, StepwiseError, StepwiseRules};
 
 /// A training, as a document states it. Nothing else but the data decides the model: not threads, not the machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +81,9 @@ pub struct Selection {
     pub correlation_max: Option<f64>,
     /// The feature that the others explain best goes while its variance inflation exceeds this, from 1.
     pub inflation_max: Option<f64>,
+    /// Features that a lasso gives no coefficient go; the others are fitted anew, without its penalty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasso: Option<Penalty>,
     /// Step by step by the likelihood ratio.
     pub stepwise: Option<StepwiseRules>,
 }
@@ -91,6 +94,7 @@ impl Default for Selection {
             information_value_min: 0.02,
             correlation_max: Some(0.95),
             inflation_max: None,
+            lasso: None,
             stepwise: None,
         }
     }
@@ -133,6 +137,9 @@ pub enum PlanError {
     /// The scaling.
     #[error("`scaling`: {0}")]
     Scaling(#[from] ScalingError),
+    /// The lasso.
+    #[error("`selection.lasso`: {0}")]
+    Lasso(#[from] LassoError),
     /// The stepwise choice.
     #[error("`selection.stepwise`: {0}")]
     Stepwise(#[from] StepwiseError),
@@ -167,6 +174,9 @@ impl Plan {
         faults.extend(self.scaling.check().err().map(PlanError::from));
         self.split_faults(&mut faults);
         self.selection.faults(&mut faults);
+        if matches!(self.selection.lasso, Some(Penalty::Folds { .. })) && self.history.group.is_none() {
+            faults.push(PlanError::Lasso(LassoError::NoGroups));
+        }
         faults
     }
 
@@ -207,6 +217,9 @@ impl Selection {
         }
         if let Some(most) = self.inflation_max {
             check("selection.inflation_max", most, most >= 1.0, "a number from 1");
+        }
+        if let Some(penalty) = self.lasso {
+            faults.extend(penalty.check().err().map(PlanError::from));
         }
         if let Some(steps) = self.stepwise {
             faults.extend(steps.check().err().map(PlanError::from));

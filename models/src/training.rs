@@ -14,7 +14,7 @@ use crate::logistic::{Design, Errors, Fitted, Outcome, Sample, SampleError, Sepa
 use crate::model::{Feature, Fit, LeftOut, Model, Weights};
 use crate::plan::{Plan, PlanError, SplitRule, month};
 use crate::scaling::{Card, ScalingError};
-use crate::select::{Correlations, by_information_value, stepwise};
+use crate::select::{Correlations, Lasso, LassoError, by_information_value, lasso, stepwise};
 
 /// A training that is done: the model, and what it was made of for whoever goes on from here.
 pub struct Trained {
@@ -48,6 +48,9 @@ pub enum TrainingError {
         /// What they are.
         found: String,
     },
+    /// A fold of the lasso leaves one class only.
+    #[error("`selection.lasso`: {0}")]
+    Lasso(LassoError),
     /// No feature is left.
     #[error("no feature is taken; each is left out for a reason: {}{}", reasons(.left_out), also(.findings))]
     NoFeature {
@@ -104,9 +107,10 @@ pub fn train(files: &[PathBuf], plan: &Plan, threads: usize) -> Result<Trained, 
     let rules =
         |column: &str| rules(column).unwrap_or_else(|_| unreachable!("all rules of the plan were checked"));
     let binned = bin_all(&table.columns, &history.rows, &split.learn, rules, threads);
-    let findings: Vec<String> = table.findings.iter().map(ToString::to_string).collect();
+    let mut findings: Vec<String> = table.findings.iter().map(ToString::to_string).collect();
     let mut left_out = Vec::new();
-    let taken = taken(plan, &table, &binned, &history.rows, &split, threads, &mut left_out)?;
+    let notes = (&mut left_out, &mut findings);
+    let taken = taken(plan, &table, &binned, &history.rows, &split, threads, notes)?;
     if taken.is_empty() {
         return Err(TrainingError::NoFeature { left_out, findings });
     }
@@ -204,7 +208,7 @@ fn taken(
     rows: &Rows,
     split: &Split,
     threads: usize,
-    left_out: &mut Vec<LeftOut>,
+    (left_out, findings): (&mut Vec<LeftOut>, &mut Vec<String>),
 ) -> Result<Vec<usize>, TrainingError> {
     let selection = &plan.selection;
     let name = |place: usize| table.columns[place].layout.column.clone();
@@ -240,6 +244,19 @@ fn taken(
         }
     }
     kept.sort_unstable();
+    if let Some(penalty) = selection.lasso
+        && !kept.is_empty()
+    {
+        let sample = sample(table, binned, &kept, rows, split)?;
+        let settings = plan.regression.clone().check().map_err(|e| TrainingError::Plan(vec![e.into()]))?;
+        let chosen = lasso(&sample, &settings, penalty, threads).map_err(TrainingError::Lasso)?;
+        findings.push(lasso_words(&chosen, kept.len()));
+        let lambda = chosen.path[chosen.chosen].lambda;
+        for place in (0..kept.len()).filter(|place| !chosen.columns.contains(place)) {
+            leave(kept[place], format!("has no coefficient in the lasso at λ {lambda:.3e}"));
+        }
+        kept = chosen.columns.into_iter().map(|place| kept[place]).collect();
+    }
     if let Some(rules) = selection.stepwise
         && !kept.is_empty()
     {
@@ -254,6 +271,20 @@ fn taken(
         kept = chosen.into_iter().map(|place| kept[place]).collect();
     }
     Ok(kept)
+}
+
+/// What a lasso did, and whether it came to its end.
+fn lasso_words(found: &Lasso, of: usize) -> String {
+    let step = &found.path[found.chosen];
+    let ended = if step.converged { "converged" } else { "did not converge" };
+    format!(
+        "the lasso keeps {} of {of} features at λ {:.3e} (number {} of {}); it {ended}, with a derivative of at most {:.1e} left",
+        found.columns.len(),
+        step.lambda,
+        found.chosen + 1,
+        found.path.len(),
+        step.violation
+    )
 }
 
 fn model(

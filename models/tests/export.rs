@@ -24,12 +24,22 @@ use hengxin_models::plan::Plan;
 use hengxin_models::training::{Trained, train};
 
 fn trained(set: &Set, folder: &std::path::Path) -> (Trained, std::path::PathBuf) {
+    trained_with(set, folder, serde_json::json!({}))
+}
+
+/// `columns`: what the plan says of single features.
+fn trained_with(
+    set: &Set,
+    folder: &std::path::Path,
+    columns: serde_json::Value,
+) -> (Trained, std::path::PathBuf) {
     // Written as Parquet by the same hand as for the other tests.
     drop(set.open(folder));
     let file = folder.join(format!("{}.parquet", set.name));
     let plan: Plan = serde_json::from_value(serde_json::json!({
         "id": set.name, "edition": "1", "title": "It's a \"model\"",
-        "history": {"target": {"column": set.target, "default": set.default}, "decimals": 4},
+        "history": {"target": {"column": set.target, "default": set.default}, "decimals": 4,
+            "columns": columns},
         "split": {"rows": {"share": 0.3, "seed": 42}},
         "scaling": {"base_points": 600, "odds": 50, "points_to_double": 20, "decimals": 2}
     }))
@@ -183,6 +193,36 @@ fn the_kernel_gives_every_row_the_points_it_has_here() {
         assert_eq!(differ, 0, "{} of {} rows of {}", differ, found.len(), set.name);
         println!("{}: {} rows alike", set.name, found.len());
     }
+}
+
+#[test]
+fn special_values_among_numbers_earn_their_own_points_in_the_kernel() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut set = common::german();
+    let amount = set.names.iter().position(|name| name == "credit_amount").expect("a column");
+    // One below all amounts, one at the least of them, one amid them and one above.
+    let special = ["-1", "250", "2000.5", "99999"];
+    for row in 0..1000 {
+        if row % 3 == 0 {
+            set.columns[amount][row] = special[row / 3 % 4].to_owned();
+        }
+    }
+    let columns = serde_json::json!({"credit_amount": {"special": [99999, -1, 2000.5, 250]}});
+    let (trained, _) = trained_with(&set, folder.path(), columns);
+    let feature = trained.model.features.iter().find(|f| f.column == "credit_amount").expect("a feature");
+    assert_eq!(feature.special.len(), 4);
+    let found = kernel_scores(&set, &trained.model, &folder.path().join("standard"));
+    let differ = found.iter().zip(&trained.scores).filter(|(a, b)| **a != Some(**b)).count();
+    assert_eq!(differ, 0, "{differ} of {} rows", found.len());
+    // Between two numbers that the engine holds there is nothing to be special.
+    let mut model = trained.model;
+    let feature = model.features.iter_mut().find(|f| f.column == "credit_amount").expect("a feature");
+    feature.special[1] = hengxin_models::history::Label::Number(-1.00001);
+    let problem = standard(&model, "2026-01-01").expect_err("refused").to_string();
+    assert!(
+        problem.contains("special value `-1.00001` among numbers, expected a number of at most four"),
+        "{problem}"
+    );
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn useless_and_suspicious_columns_are_findings() {
             Finding::AllMissing { column: "empty".into() },
             Finding::Constant { column: "same".into(), value: "4".into() },
             Finding::ManyCategories { column: "many".into(), found: 10_000 },
-            Finding::Separates { column: "leak".into() },
+            Finding::Separates { column: "leak".into(), error: 0.0 },
         ]
     );
     assert!(matches!(table.columns[2].codes, Codes::Wide(_)));

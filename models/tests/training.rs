@@ -92,9 +92,14 @@ fn the_order_of_rows_and_columns_and_the_number_of_threads_leave_no_trace() {
     let folder = tempfile::tempdir().expect("a folder");
     let set = common::german();
     let given = columns(&set);
-    let plan = plan(|p| p["selection"] = serde_json::json!({"stepwise": {"enter": 0.05, "leave": 0.1}}));
-    let first = write(folder.path(), "first.parquet", given.clone(), 1000);
-    let expected = train(&[first], &plan, 1).expect("a model").model.to_json();
+    let plans = [
+        serde_json::json!({"stepwise": {"enter": 0.05, "leave": 0.1}}),
+        serde_json::json!({"lasso": "bic"}),
+        serde_json::json!({"lasso": {"fixed": 0.004}, "correlation_max": null}),
+    ]
+    .map(|selection| plan(|p| p["selection"] = selection));
+    let first = [write(folder.path(), "first.parquet", given.clone(), 1000)];
+    let expected = plans.each_ref().map(|plan| train(&first, plan, 1).expect("a model").model.to_json());
     for (seed, threads, group) in [(1, 1, 100), (2, 2, 7), (3, 3, 1000)] {
         let mut random = SplitMix64(seed);
         let mut order: Vec<usize> = (0..1000).collect();
@@ -108,9 +113,47 @@ fn the_order_of_rows_and_columns_and_the_number_of_threads_leave_no_trace() {
             let part = shuffled.iter().map(|(name, column)| (name.clone(), column.slice(from, rows)));
             write(folder.path(), &format!("{seed}-{from}.parquet"), part.collect(), group)
         });
-        let found = train(&halves, &plan, threads).expect("a model").model.to_json();
-        assert!(found == expected, "seed {seed}, {threads} threads");
+        for (plan, expected) in plans.iter().zip(&expected) {
+            let found = train(&halves, plan, threads).expect("a model").model.to_json();
+            assert!(found == *expected, "seed {seed}, {threads} threads");
+        }
     }
+}
+
+#[test]
+fn a_lasso_says_what_it_kept_and_why_others_went() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = common::german();
+    let file = [write(folder.path(), "german.parquet", columns(&set), 1000)];
+    let choose = |lasso: serde_json::Value| {
+        let plan = plan(|p| p["selection"] = serde_json::json!({"lasso": lasso}));
+        train(&file, &plan, 2).expect("a model").model
+    };
+    let (loose, strict) =
+        (choose(serde_json::json!({"fixed": 0.002})), choose(serde_json::json!({"fixed": 0.06})));
+    assert!(strict.features.len() >= 2 && strict.features.len() < loose.features.len());
+    assert!(strict.columns().iter().all(|column| loose.columns().contains(column)));
+    let reason = "has no coefficient in the lasso at λ 6.000e-2";
+    let gone = strict.left_out.iter().filter(|left| left.reason == reason).count();
+    let idle = strict.left_out.iter().filter(|left| left.reason == "would count the wrong way round").count();
+    let kept = strict.features.len() + idle;
+    let said = format!("the lasso keeps {kept} of {} features at λ 6.000e-2", kept + gone);
+    assert!(
+        strict.findings[0].starts_with(&said) && strict.findings[0].contains("it converged"),
+        "{:?}",
+        strict.findings
+    );
+    // What stays is fitted without the price.
+    assert_eq!(strict.fit.outcome, "converged");
+    let bic = choose("bic".into());
+    println!("{:?} {} features", bic.findings, bic.features.len());
+    assert!(bic.findings[0].contains(" of 60); it converged"), "{:?}", bic.findings);
+    let folds = plan(|p| p["selection"] = serde_json::json!({"lasso": {"folds": {"count": 5, "seed": 1}}}));
+    let problem = train(&file, &folds, 2).err().expect("refused").to_string();
+    assert!(problem.starts_with("`selection.lasso`: folds are of groups"), "{problem}");
+    let wide = plan(|p| p["selection"] = serde_json::json!({"lasso": {"fixed": 1e3}}));
+    let problem = train(&file, &wide, 2).err().expect("refused").to_string();
+    assert!(problem.contains("no feature is taken") && problem.contains("the lasso keeps 0 of"), "{problem}");
 }
 
 /// A table of one feature and a target, and what training says about it.

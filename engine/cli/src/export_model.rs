@@ -1,16 +1,16 @@
-//! `hengxin export`: a trained model as an evaluation standard, or as SQL.
+//! `hengxin export`: a trained model as an evaluation standard, as SQL or as PMML.
 
 use std::path::{Path, PathBuf};
 
 use hengxin_batch::place::Place;
 use hengxin_core::date::Date;
-use hengxin_models::export::{sql, standard};
+use hengxin_models::export::{pmml, sql, standard};
 use hengxin_models::model::Model;
 
 use crate::failure::Failure;
 use crate::train::model;
 
-/// Write a trained model as an evaluation standard the engine serves, or as an SQL query.
+/// Write a trained model as an evaluation standard the engine serves, as an SQL query, or as PMML.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -20,12 +20,16 @@ Examples:
   hengxin export model/model.json --as sql > score.sql
   hengxin export model/model.json --as sql --table \"read_parquet('loans.parquet')\" | duckdb
   hengxin export model/model.json --as sql --table applications --out score.sql
+  hengxin export model/model.json --as pmml --out score.pmml
 
 A standard comes in a folder with a vocabulary of its own, a code for each feature (docs/training.md). The plan needs
 \"decimals\": 4 in its history, so that bins begin where the engine can tell.
 
 The query gives every row as it is, the points of each feature and the score, for DuckDB and others that know isnan. Columns must
-have the types they had in training.")]
+have the types they had in training.
+
+PMML 4.4 is a Scorecard whose reason codes are the columns that stay furthest below their most points, in the order in which the
+engine ranks the reasons of the standard.")]
 pub struct Arguments {
     /// The model, as `hengxin train` wrote it.
     model: PathBuf,
@@ -38,7 +42,7 @@ pub struct Arguments {
     /// With `--as sql`: what stands after FROM.
     #[arg(long, value_name = "TABLE", default_value = "history")]
     table: String,
-    /// The file of the query, standard output when absent; or the folder of the standard, which must be new or empty.
+    /// The file of the query or document, standard output when absent; or the folder of the standard, which must be new or empty.
     #[arg(long, value_name = "PATH", required_if_eq("form", "standard"))]
     out: Option<PathBuf>,
 }
@@ -50,22 +54,34 @@ enum Form {
     Standard,
     /// A query.
     Sql,
+    /// A Scorecard with reason codes.
+    Pmml,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let model = model(&arguments.model)?;
     match (arguments.form, &arguments.out) {
-        (Form::Sql, None) => print!("{}", sql(&model, &arguments.table)),
-        (Form::Sql, Some(out)) => {
-            let (place, name) = Place::of_file(out)
-                .ok_or_else(|| Failure::Input(format!("--out: `{}` names no file", out.display())))?;
-            place.write(name, sql(&model, &arguments.table).into_bytes()).map_err(failed)?;
+        (Form::Sql, out) => text(sql(&model, &arguments.table), out.as_deref())?,
+        (Form::Pmml, out) => {
+            let document = pmml(&model).map_err(|e| Failure::Input(e.to_string()))?;
+            text(document, out.as_deref())?;
         }
         (Form::Standard, None) => return Err(Failure::Input("--as standard needs --out FOLDER".to_owned())),
         (Form::Standard, Some(out)) => folder(&model, arguments.from.as_deref(), out)?,
     }
     Ok(())
+}
+
+/// Writes a text to a file, or to standard output.
+fn text(text: String, out: Option<&Path>) -> Result<(), Failure> {
+    let Some(out) = out else {
+        print!("{text}");
+        return Ok(());
+    };
+    let (place, name) = Place::of_file(out)
+        .ok_or_else(|| Failure::Input(format!("--out: `{}` names no file", out.display())))?;
+    place.write(name, text.into_bytes()).map_err(failed)
 }
 
 fn folder(model: &Model, from: Option<&str>, out: &Path) -> Result<(), Failure> {

@@ -8,7 +8,8 @@ use hengxin_models::model::Model;
 use hengxin_models::scoring::encode;
 use hengxin_models::training::{file_digest, split};
 use hengxin_models::validation::{
-    Labels, Report, Request, Subject, bins_table, model_card, months_table, page, validate,
+    Challenger, Labels, Report, Request, Subject, bins_table, challenge, challenger_findings, model_card,
+    months_table, page, raw_columns, validate,
 };
 
 use crate::failure::Failure;
@@ -22,6 +23,7 @@ use crate::train::{about, model, read, threads};
 Examples:
   hengxin validate model/model.json --history loans.parquet --out validation
   hengxin validate model/model.json --history loans.parquet --request limits.json --out validation --json
+  hengxin validate model/model.json --history loans.parquet --challengers --out validation
 
 A request, of which every part may be left out (docs/validation.md):
   {\"purpose\": \"rank applicants for working-capital loans\", \"segments\": [\"region\", \"size\"],
@@ -45,6 +47,9 @@ pub struct Arguments {
     /// Threads; as many as the machine has processors when absent.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
+    /// Fit other models to the same rows: boosted trees, a forest, a tree, a regression on raw values. Takes its time.
+    #[arg(long)]
+    challengers: bool,
     /// The report as one JSON object.
     #[arg(long)]
     json: bool,
@@ -69,8 +74,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     )))
 }
 
-/// Writes everything a report is read as into a folder; gives it as JSON.
+/// Writes everything a report is read as into a folder, without what its segments withhold; gives it as JSON.
 pub fn write(report: &Report, folder: &Path) -> Result<serde_json::Value, Failure> {
+    let report = &report.guarded();
     let json = serde_json::to_value(report).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
     let parquet = |e| Failure::System(anyhow::Error::new(e));
     let written: [(&str, Vec<u8>); 5] = [
@@ -89,10 +95,11 @@ pub fn write(report: &Report, folder: &Path) -> Result<serde_json::Value, Failur
 
 fn report(arguments: &Arguments) -> Result<Report, Failure> {
     let model = model(&arguments.model)?;
-    let request = match &arguments.request {
+    let mut request = match &arguments.request {
         None => Request::default(),
         Some(path) => serde_json::from_slice(&read(path)?).map_err(|e| about(path, &e))?,
     };
+    request.challengers |= arguments.challengers;
     let progress = Progress::none();
     progress.endless("validating".to_owned());
     report_on(&model, &arguments.history, request, arguments.threads)
@@ -130,11 +137,26 @@ pub fn report_on(
         digests: &history.digests().map_err(|e| input(&e))?,
     };
     let mut report = validate(&subject, &request).map_err(|e| input(&e))?;
+    if request.challengers {
+        report.challengers = challengers(&subject, &history, &request)?;
+        report.findings.extend(challenger_findings(&report.challengers));
+    }
     report.findings.extend(model.findings.iter().map(|finding| format!("in training: {finding}")));
     report.findings.extend(surprises.iter().map(|surprise| {
         format!("{} rows have a value of `{}` that no learning row had", surprise.unseen, surprise.column)
     }));
     Ok(report)
+}
+
+/// Other models on the same rows. Where only some rows were accepted only these have a class, for all models alike.
+fn challengers(
+    subject: &Subject<'_>,
+    history: &History,
+    request: &Request,
+) -> Result<Vec<Challenger>, Failure> {
+    let raw = raw_columns(history).map_err(|e| Failure::Input(e.to_string()))?;
+    let (learn, hold) = subject.known(request).map_err(|e| Failure::Input(e.to_string()))?;
+    Ok(challenge(subject, &raw, &learn, &hold, request))
 }
 
 fn print(report: &Report, arguments: &Arguments) {
@@ -151,6 +173,20 @@ fn print(report: &Report, arguments: &Arguments) {
         table.add_row([name.to_owned(), format!("{:.3}", a.value), format!("{:.3}", b.value), ends]);
     }
     println!("{table}");
+    if !report.challengers.is_empty() {
+        let mut table =
+            output::table(&["challenger, on the same rows", "AUC", "less the card's", "95 %", "KS"]);
+        for challenger in &report.challengers {
+            let cells = challenger.result.map_or([const { String::new() }; 4], |result| {
+                let gap = &result.difference.auc;
+                let ends = gap.low.zip(gap.high).map(|(low, high)| format!("{low:+.3} to {high:+.3}"));
+                let (auc, ks) = (format!("{:.3}", result.auc.value), format!("{:.3}", result.ks));
+                [auc, format!("{:+.3}", gap.value), ends.unwrap_or_default(), ks]
+            });
+            table.add_row(std::iter::once(challenger.name.clone()).chain(cells));
+        }
+        println!("{table}");
+    }
     for finding in &report.findings {
         println!("finding: {finding}");
     }

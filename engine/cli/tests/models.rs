@@ -128,6 +128,13 @@ fn a_model_is_validated_and_a_limit_that_is_not_kept_fails_the_command() {
     let asked = [&validate[..], &["--request", "request.json"]].concat();
     limits(r#"{"limits": {"auc_min": 0.7, "psi_max": 0.25}, "segments": ["housing"]}"#);
     assert!(done(at, &asked).contains("expected at least 0.7"));
+    let told = done(at, &[&asked[..], &["--challengers"]].concat());
+    assert!(told.contains("boosted trees (forust)") && told.contains("random forest"), "{told}");
+    let page = std::fs::read_to_string(at.join("validation/report.html")).unwrap();
+    assert!(page.contains("The price of interpretability") && page.contains("one tree (linfa-trees)"));
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(at.join("validation/report.json")).unwrap()).unwrap();
+    assert_eq!(report["challengers"].as_array().unwrap().len(), 5);
     limits(r#"{"limits": {"auc_min": 0.7, "ks_min": 0.99}}"#);
     refused(at, &asked, 1, "not to be approved: KS is");
     limits(r#"{"limits": {"auc_mim": 0.7}}"#);
@@ -197,6 +204,10 @@ fn a_trained_model_is_served_as_a_standard() {
     assert!(told.contains("points below the most: status_of_existing_checking_account"), "{told}");
     let sql = done(at, &["export", "model/model.json", "--as", "sql", "--table", "t"]);
     assert!(sql.contains("FROM t") && sql.contains("AS score"), "{sql}");
+    let pmml = done(at, &["export", "model/model.json", "--as", "pmml"]);
+    assert!(pmml.contains("<Scorecard modelName=\"german-credit\""), "{pmml}");
+    done(at, &["export", "model/model.json", "--as", "pmml", "--out", "score.pmml"]);
+    assert_eq!(std::fs::read_to_string(at.join("score.pmml")).unwrap(), pmml);
 }
 
 #[test]

@@ -4,50 +4,19 @@
 //! takes the last value and earns the points of its bin. The kernel needs nothing new for it.
 //!
 //! The engine holds numbers in ten-thousandths, so cuts must lie on them (`history.decimals` of the plan makes them), and whoever
-//! delivers a value rounds it *down* to four decimals: below a cut on the grid stays below, the rest stays at or above.
+//! delivers a value rounds it *down* to four decimals: below a cut on the grid stays below, the rest stays at or above. A special value
+//! among numbers must lie on the grid too and is a band of its own; what lies less than 0.0001 above it is rounded onto it.
 
 use std::fmt::Write as _;
 
-use crate::history::Kind;
+use super::{Earned, ExportError, decimal, earned};
+use crate::history::{Kind, Label};
 use crate::model::{Feature, Model, Values};
 use crate::scaling::UNIT;
 use crate::tables::words;
 
 /// A file to be written: its path below the folder, and its text.
 pub type ExportedFile = (String, String);
-
-/// Why a model is no standard.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ExportError {
-    /// A cut that the engine cannot hold.
-    #[error(
-        "feature `{column}`: a bin begins at {cut}, which has more than four decimals; train with `history.decimals` of at most 4"
-    )]
-    Cut {
-        /// Which feature.
-        column: String,
-        /// Where.
-        cut: f64,
-    },
-    /// Special values among numbers.
-    #[error(
-        "feature `{column}`: special value `{value}` among numbers, expected none: exclude the feature or leave the value missing"
-    )]
-    Special {
-        /// Which feature.
-        column: String,
-        /// Which value.
-        value: String,
-    },
-    /// More categories than an enumeration holds.
-    #[error("feature `{column}` has {found} categories, expected at most {CATEGORIES_MAX}; group them")]
-    Categories {
-        /// Which feature.
-        column: String,
-        /// How many.
-        found: usize,
-    },
-}
 
 /// The most values of an enumeration.
 const CATEGORIES_MAX: usize = 1_000;
@@ -68,7 +37,8 @@ pub fn standard(model: &Model, from: &str) -> Result<Vec<ExportedFile>, ExportEr
 fn check(feature: &Feature) -> Result<(), ExportError> {
     let column = feature.column.clone();
     if feature.kind == Kind::Numeric {
-        if let Some(value) = feature.special.first() {
+        let held = |label: &&Label| label.number().and_then(ten_thousandths).is_some();
+        if let Some(value) = feature.special.iter().find(|label| !held(label)) {
             return Err(ExportError::Special { column, value: value.to_string() });
         }
         for bin in &feature.bins {
@@ -80,7 +50,11 @@ fn check(feature: &Feature) -> Result<(), ExportError> {
         }
     }
     let found = labels(feature).count();
-    if found > CATEGORIES_MAX { Err(ExportError::Categories { column, found }) } else { Ok(()) }
+    if found > CATEGORIES_MAX {
+        Err(ExportError::Categories { column, found, most: CATEGORIES_MAX })
+    } else {
+        Ok(())
+    }
 }
 
 /// A number in ten-thousandths, when it is a whole number of them.
@@ -114,13 +88,6 @@ pub fn code(place: usize) -> String {
 /// In double quotes, which JSON and YAML write alike.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
-}
-
-fn decimal(number: f64) -> String {
-    // Points and cuts are whole ten-thousandths: shortest digits without an exponent.
-    let text = format!("{number:.4}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 fn vocabulary(model: &Model) -> String {
@@ -212,30 +179,31 @@ fn document(model: &Model, from: &str) -> String {
         plan.scaling.decimals,
     );
     for (place, feature) in model.features.iter().enumerate() {
-        let bin = |wanted: fn(&Values) -> bool| {
-            feature.bins.iter().find(|bin| wanted(&bin.values)).map_or(0.0, |bin| bin.points)
-        };
+        let Earned { least, most, missing, unseen } = earned(feature);
         let code = code(place);
         let take = if feature.kind == Kind::Categorical { ", take: value" } else { "" };
         let rule = match feature.kind {
             Kind::Numeric => {
-                let bands = feature.bins.iter().filter_map(|bin| match bin.values {
-                    Values::Range(from, to) => {
-                        let from = from.map_or(String::new(), |from| format!("from: {}, ", decimal(from)));
-                        let to = to.map_or(String::new(), |to| format!("to: {}, ", decimal(to)));
-                        Some(format!("{{{from}{to}points: {}}}", decimal(bin.points)))
-                    }
-                    _ => None,
-                });
-                format!("{{bands: [{}]}}", bands.collect::<Vec<_>>().join(", "))
+                let end = |name: &str, at: Option<i64>| {
+                    at.map_or(String::new(), |at| format!("{name}: {}, ", decimal(at as f64 / UNIT)))
+                };
+                let band = |band: &Band| {
+                    format!(
+                        "{{{}{}points: {}}}",
+                        end("from", band.from),
+                        end("to", band.to),
+                        decimal(band.points)
+                    )
+                };
+                format!("{{bands: [{}]}}", bands(feature).iter().map(band).collect::<Vec<_>>().join(", "))
             }
             Kind::Categorical => {
-                let earned = labels(feature).enumerate();
-                let mut earned: Vec<String> = earned
+                let known = labels(feature).enumerate();
+                let mut known: Vec<String> = known
                     .map(|(i, (_, place))| format!("v{}: {}", i + 1, decimal(feature.bins[place].points)))
                     .collect();
-                earned.push(format!("unseen: {}", decimal(bin(|v| matches!(v, Values::Unseen(_))))));
-                format!("{{category: {{{}}}}}", earned.join(", "))
+                known.push(format!("unseen: {}", decimal(unseen)));
+                format!("{{category: {{{}}}}}", known.join(", "))
             }
         };
         let bins: Vec<String> = feature
@@ -245,13 +213,6 @@ fn document(model: &Model, from: &str) -> String {
             .collect();
         let source: String = format!("trained bins: {}", bins.join("; ")).chars().take(400).collect();
         let source = quoted(&source);
-        let missing = bin(|v| matches!(v, Values::Missing(_)));
-        let by_rule = |values: &Values| match feature.kind {
-            Kind::Numeric => matches!(values, Values::Range(..)),
-            Kind::Categorical => !matches!(values, Values::Missing(_)),
-        };
-        let earned = feature.bins.iter().filter(|bin| by_rule(&bin.values)).map(|bin| bin.points);
-        let (least, most) = earned.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), p| (a.min(p), b.max(p)));
         let min =
             if missing < least { format!("\n        min: {}", decimal(missing)) } else { String::new() };
         let _ = write!(
@@ -279,4 +240,46 @@ fn document(model: &Model, from: &str) -> String {
          bands:\n    - {{grade: scored, title: 已评分}}\n"
     );
     text
+}
+
+/// Numbers of the engine that earn alike: `from ≤ x < to`, in ten-thousandths.
+struct Band {
+    from: Option<i64>,
+    to: Option<i64>,
+    points: f64,
+}
+
+/// The ranges of a numeric feature, in which each special value is a band of one number.
+fn bands(feature: &Feature) -> Vec<Band> {
+    let mut special: Vec<(i64, f64)> = feature
+        .bins
+        .iter()
+        .filter_map(|bin| match &bin.values {
+            Values::Special(label) => Some((label.number().and_then(ten_thousandths)?, bin.points)),
+            _ => None,
+        })
+        .collect();
+    special.sort_by_key(|(at, _)| *at);
+    // Of two alike the first counts, as in training.
+    special.dedup_by_key(|(at, _)| *at);
+    let mut bands = Vec::new();
+    for bin in &feature.bins {
+        let Values::Range(from, to) = bin.values else { continue };
+        let to = to.and_then(ten_thousandths);
+        let mut from = from.and_then(ten_thousandths);
+        for &(at, points) in special.iter().filter(|(at, _)| to.is_none_or(|to| *at < to)) {
+            if from.is_some_and(|from| at < from) {
+                continue;
+            }
+            if from != Some(at) {
+                bands.push(Band { from, to: Some(at), points: bin.points });
+            }
+            bands.push(Band { from: Some(at), to: Some(at + 1), points });
+            from = Some(at + 1);
+        }
+        if from.is_none() || from != to {
+            bands.push(Band { from, to, points: bin.points });
+        }
+    }
+    bands
 }

@@ -158,8 +158,22 @@ pub enum Finding {
         /// How many.
         found: usize,
     },
-    /// Each value of the feature belongs to one class only: the target is hidden in it.
+    /// Each value of the feature belongs to one class, or all but: the target is hidden in it.
     Separates {
+        /// The feature.
+        column: String,
+        /// What it takes for the other class, as a share of the lesser class.
+        error: f64,
+    },
+    /// Some of its dates lie after the observation.
+    Future {
+        /// The feature.
+        column: String,
+        /// Learning rows with such a date.
+        rows: u64,
+    },
+    /// Its values are dates, and no row says when it was observed.
+    Dates {
         /// The feature.
         column: String,
     },
@@ -171,12 +185,22 @@ impl std::fmt::Display for Finding {
             Finding::AllMissing { column } => write!(f, "`{column}` is missing in all learning rows"),
             Finding::Constant { column, value } => write!(f, "`{column}` is `{value}` wherever it is known"),
             Finding::ManyCategories { column, found } => write!(f, "`{column}` has {found} categories"),
-            Finding::Separates { column } => {
-                write!(
-                    f,
-                    "`{column}` tells defaults from the rest without error: the target may be hidden in it"
-                )
+            Finding::Separates { column, error } => {
+                let how = if *error > 0.0 {
+                    format!("with an error of {:.1} %", error * 100.0)
+                } else {
+                    "without error".to_owned()
+                };
+                write!(f, "`{column}` tells defaults from the rest {how}: the target may be hidden in it")
             }
+            Finding::Future { column, rows } => write!(
+                f,
+                "`{column}` has a date after the month of the row in {rows} learning rows: it may know what is to be foretold"
+            ),
+            Finding::Dates { column } => write!(
+                f,
+                "`{column}` holds dates, and the history names no month: whether it knows the future cannot be told"
+            ),
         }
     }
 }

@@ -28,6 +28,22 @@ impl History {
         Ok(texts)
     }
 
+    /// Each row's value of a column of numbers, dates as days since 1970-01-01; a missing one is not-a-number.
+    ///
+    /// # Errors
+    /// No such column, a file that cannot be read.
+    pub fn numbers(&self, column: &str) -> Result<Vec<f64>, HistoryError> {
+        let mut numbers = Vec::with_capacity(self.rows.len());
+        self.source.visit(column, |_, _, batch| {
+            match batch {
+                Batch::Numbers(found) => numbers.extend_from_slice(found),
+                Batch::Texts(texts) => numbers.extend(texts.iter().map(|_| f64::NAN)),
+            }
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
+
     /// A digest of each row's features and class: equal rows have equal digests, and among a million different rows two
     /// alike are a matter of one in thirty million.
     ///

@@ -6,6 +6,7 @@
 mod codes;
 mod description;
 mod error;
+mod future;
 mod labels;
 mod rows;
 mod sketch;

@@ -191,7 +191,7 @@ fn read_months(source: &Source, column: &str) -> Result<Vec<Month>, HistoryError
     Ok(months)
 }
 
-fn month_of_text(text: &str) -> Option<Month> {
+pub(super) fn month_of_text(text: &str) -> Option<Month> {
     let mut parts = text.splitn(3, '-');
     let (year, month) = (parts.next()?, parts.next()?);
     let digits = |text: &str, n: usize| text.len() == n && text.bytes().all(|b| b.is_ascii_digit());
@@ -203,7 +203,7 @@ fn month_of_text(text: &str) -> Option<Month> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a whole number of six digits")]
-fn month_of_number(number: f64) -> Option<Month> {
+pub(super) fn month_of_number(number: f64) -> Option<Month> {
     if number.fract() != 0.0 || !(0.0..1e6).contains(&number) {
         return None;
     }
@@ -213,7 +213,7 @@ fn month_of_number(number: f64) -> Option<Month> {
 
 /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
 #[expect(clippy::cast_possible_truncation, reason = "days of the years 0 to 9999 only")]
-fn month_of_day(day: f64) -> Option<Month> {
+pub(super) fn month_of_day(day: f64) -> Option<Month> {
     if !(-719_528.0..2_932_897.0).contains(&day) {
         return None;
     }

@@ -12,7 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use super::codes::{Coder, Codes, Fine, Layout};
 use super::description::{Description, Feature, Kind};
 use super::error::{Finding, HistoryError};
-use super::rows::Rows;
+use super::future::written;
+use super::rows::{Rows, month_of_text};
 use super::sketch::Sketch;
 use super::source::{Batch, Shape, Source};
 use super::split::Split;
@@ -22,6 +23,9 @@ use crate::mass::{Count, Mass};
 const CATEGORIES_MAX: usize = 60_000;
 /// From so many categories on a feature is worth a finding.
 const CATEGORIES_MANY: usize = 1000;
+/// A feature separates the classes when it takes at most so many rows for the other class, by those of the lesser class: a cut
+/// may lie inside a fine bin.
+const SEPARATES: f64 = 0.01;
 /// A column of at most so many rows is kept between its passes, 32 MiB a thread.
 const KEPT_MAX: usize = 4 << 20;
 
@@ -125,6 +129,18 @@ impl History {
         Ok(table)
     }
 
+    /// Whether the size of a feature's values matters: as its description says, or by its type.
+    ///
+    /// # Errors
+    /// No such column, or of another type in another file.
+    pub fn kind(&self, column: &str) -> Result<Kind, HistoryError> {
+        let by_type = match self.source.shape(column)? {
+            Shape::Text => Kind::Categorical,
+            Shape::Number | Shape::Day => Kind::Numeric,
+        };
+        Ok(self.description.columns.get(column).and_then(|feature| feature.kind).unwrap_or(by_type))
+    }
+
     fn encode_one(
         &self,
         column: &str,
@@ -132,10 +148,7 @@ impl History {
         split: &Split,
     ) -> Result<(Column, Vec<Finding>), HistoryError> {
         let feature = self.description.columns.get(column).cloned().unwrap_or_default();
-        let shape = self.source.shape(column)?;
-        let kind =
-            feature.kind.unwrap_or(if shape == Shape::Text { Kind::Categorical } else { Kind::Numeric });
-        let (column, mut findings) = match (kind, shape) {
+        let (column, mut findings) = match (self.kind(column)?, self.source.shape(column)?) {
             (Kind::Categorical, _) => self.encode_names(column, &feature, learns)?,
             (Kind::Numeric, Shape::Number | Shape::Day) => self.encode_numbers(column, &feature, learns)?,
             (Kind::Numeric, Shape::Text) => {
@@ -154,6 +167,9 @@ impl History {
         learns: &[bool],
     ) -> Result<(Column, Vec<Finding>), HistoryError> {
         let special: Vec<f64> = feature.special.iter().filter_map(super::Label::number).collect();
+        let shape = self.source.shape(column)?;
+        // So long as every number is written as a date; of most columns the first is not.
+        let mut dates = true;
         let mut sketch = Sketch::default();
         let mut kept = Vec::new();
         let keeps = self.rows.len() <= KEPT_MAX;
@@ -164,6 +180,7 @@ impl History {
             for (number, learns) in numbers.iter().zip(&learns[row..]) {
                 if *learns && !special.contains(number) {
                     sketch.add(*number);
+                    dates = dates && (shape == Shape::Day || number.is_nan() || written(*number).is_some());
                 }
             }
             row += numbers.len();
@@ -177,6 +194,9 @@ impl History {
             findings.push(Finding::AllMissing { column: column.into() });
         } else if let Some(value) = sketch.constant() {
             findings.push(Finding::Constant { column: column.into(), value: value.to_string() });
+        }
+        if dates && !sketch.is_empty() {
+            findings.extend(self.future(column, shape, learns)?);
         }
         let mut edges = sketch.edges(self.description.fine_bins);
         edges.extend(feature.cuts.iter().filter(|cut| cut.is_finite()));
@@ -243,6 +263,9 @@ impl History {
             }
             _ => {}
         }
+        if !labels.is_empty() && labels.iter().all(|label| month_of_text(label).is_some()) {
+            findings.extend(self.future(column, self.source.shape(column)?, learns)?);
+        }
         let special_labels = feature.special.clone();
         let layout =
             Layout { column: column.into(), special: special_labels, fine: Fine::Categorical { labels } };
@@ -302,11 +325,29 @@ pub(crate) fn refuse_infinities(
     }
 }
 
-/// Whether every code of the feature belongs to one class among the learning rows, with fewer codes than rows.
+/// Whether a feature tells the classes apart all but without error among the learning rows, and by few of its values: a number by
+/// where it lies, a category by its name.
 fn separates(column: &Column, rows: &Rows, split: &Split) -> Option<Finding> {
     let counts = column.counts(rows, &split.learn);
-    let pure = counts.iter().all(|c| c.goods == Mass::ZERO || c.bads == Mass::ZERO);
-    let used = counts.iter().filter(|c| c.total() != Mass::ZERO).count();
-    (pure && used >= 2 && used * 4 <= split.learn.len())
-        .then(|| Finding::Separates { column: column.layout.column.clone() })
+    let used: Vec<Count> = counts.iter().copied().filter(|c| c.total() != Mass::ZERO).collect();
+    let whole: Count = used.iter().copied().sum();
+    let wrong: f64 = used.iter().map(|c| c.goods.min(c.bads).value()).sum();
+    let defaults = |count: &Count| count.bads > count.goods;
+    // Along a number neighbours of one class are one; nothing is between missing, special and unseen values.
+    let values = match column.layout.fine {
+        Fine::Numeric { .. } => {
+            let apart = column.layout.fine_from();
+            let (alone, along) = counts.split_at(apart.min(counts.len()));
+            let is_used = |c: &&Count| c.total() != Mass::ZERO;
+            let along: Vec<bool> = along.iter().filter(is_used).map(defaults).collect();
+            alone.iter().filter(is_used).count() + along.chunk_by(|a, b| a == b).count()
+        }
+        Fine::Categorical { .. } => used.len(),
+    };
+    let both = used.iter().any(defaults) && !used.iter().all(defaults);
+    let lesser = whole.goods.min(whole.bads).value();
+    (both && wrong <= SEPARATES * lesser && values * 4 <= split.learn.len()).then(|| Finding::Separates {
+        column: column.layout.column.clone(),
+        error: if lesser > 0.0 { wrong / lesser } else { 0.0 },
+    })
 }

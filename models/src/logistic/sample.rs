@@ -243,7 +243,11 @@ impl<'a> Sample<'a> {
         Sample { design, default, weight, offset, group }
     }
 
-    pub(super) fn weight_of(&self, row: usize) -> f64 {
+    pub(crate) fn groups(&self) -> Option<&[u64]> {
+        self.group.as_deref()
+    }
+
+    pub(crate) fn weight_of(&self, row: usize) -> f64 {
         self.weight.as_ref().map_or(1.0, |weight| weight[row])
     }
 

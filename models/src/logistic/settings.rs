@@ -120,7 +120,7 @@ impl Settings {
     }
 
     /// Least and greatest value of column `j`.
-    pub(super) fn bound(&self, j: usize) -> (f64, f64) {
+    pub(crate) fn bound(&self, j: usize) -> (f64, f64) {
         const FREE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
         match &self.bounds {
             Bounds::None => FREE,

@@ -1,9 +1,11 @@
-//! Which features a model takes: by information value, by correlation, step by step.
+//! Which features a model takes: by information value, by correlation, by the price of their coefficients, step by step.
 
 mod collinear;
+mod lasso;
 mod stepwise;
 
 pub use collinear::Correlations;
+pub use lasso::{Lasso, LassoError, LassoStep, Penalty, lasso};
 pub use stepwise::{Step, Stepwise, StepwiseError, StepwiseRules, Way, stepwise};
 
 use crate::binning::Binned;

@@ -44,7 +44,7 @@ pub fn of_report(report: &Report, cells: Cells) -> Vec<Released> {
         list.one(&format!("checks.{}.bound", check.limit), None, held, Some(check.bound));
     }
     for feature in &report.features {
-        list.feature(feature, learned, held);
+        list.feature(feature, learned, held, report.withholds(feature));
     }
     for reason in &report.reasons {
         let name = format!("reasons.{}.mean_taken", reason.feature);
@@ -205,7 +205,8 @@ impl List {
         }
     }
 
-    fn feature(&mut self, feature: &FeatureTold, learned: Size, held: Size) {
+    /// `guarded`: what is held out of its bins would show small cells of a segment.
+    fn feature(&mut self, feature: &FeatureTold, learned: Size, held: Size, guarded: bool) {
         let column = Some(feature.feature.as_str());
         let name = |what: &str| format!("features.{}.{what}", feature.feature);
         self.one(&name("information_value"), column, learned, Some(feature.information_value));
@@ -220,7 +221,7 @@ impl List {
             self.cell(&name("points"), column, bin.learned, Some(bin.points), then);
             self.cell(&name("woe"), column, bin.learned, Some(bin.woe), then);
             self.cell(&name("learned_rate"), column, bin.learned, Some(bin.learned_rate.value), then);
-            self.cell(&name("held_rate"), column, bin.held, Some(bin.held_rate.value), now);
+            self.cell(&name("held_rate"), column, bin.held, Some(bin.held_rate.value), now && !guarded);
         }
     }
 

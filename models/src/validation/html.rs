@@ -355,6 +355,14 @@ impl Page {
             let sure = if i.sure { "beyond chance" } else { "may be chance" };
             caption.push_str(&format!(" Reversed: {} / {} (p {:.3}, {sure}).", i.first, i.second, i.p));
         }
+        if feature.withheld {
+            caption.push_str(
+                " Its bins are withheld: the column is also a segment, and some of its cells are small.",
+            );
+            self.words("p", "", &caption);
+            self.0.push_str("</section>");
+            return;
+        }
         self.figure(&charts::bins(feature), &caption);
         let rows: Vec<Vec<String>> = feature
             .bins

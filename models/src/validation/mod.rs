@@ -10,6 +10,7 @@ mod challengers;
 mod charts;
 mod comparison;
 mod figures;
+mod guard;
 mod html;
 mod limits;
 mod markup;
@@ -29,7 +30,7 @@ mod tables;
 
 pub use bootstrap::{Spread, spread};
 #[cfg(feature = "challengers")]
-pub use challengers::{Raw, challenge};
+pub use challengers::{Raw, RawColumn, challenge, challenger_findings, raw_columns};
 pub use comparison::{Comparison, Swap, compare};
 pub use figures::{Cells, Released, of_comparison, of_monitoring, of_report};
 pub use html::page;
@@ -104,16 +105,8 @@ pub enum ValidationError {
 pub fn validate(subject: &Subject<'_>, request: &Request) -> Result<Report, ValidationError> {
     request.check()?;
     subject.check()?;
-    let accepted = match &request.accepted {
-        None => None,
-        Some(accepted) => Some(subject.label(&accepted.column)?.equals(&accepted.value)),
-    };
-    // The outcome of a rejected row is not known, so only the accepted ones are measured.
-    let known = |rows: &[u32]| -> Vec<u32> {
-        let keep = |row: &u32| accepted.as_ref().is_none_or(|a| a[*row as usize]);
-        rows.iter().copied().filter(keep).collect()
-    };
-    let (learn, hold) = (known(&subject.split.learn), known(&subject.split.hold));
+    let accepted = subject.accepted(request)?;
+    let (learn, hold) = subject.known(request)?;
     let scores = subject.card.score_all(subject.codes);
     let side = |sample, rows| {
         performance::measure(subject, &scores, rows, request)
@@ -155,6 +148,25 @@ pub fn validate(subject: &Subject<'_>, request: &Request) -> Result<Report, Vali
 }
 
 impl Subject<'_> {
+    /// The rows on both sides of the split whose class is known: that of a rejected row is not.
+    ///
+    /// # Errors
+    /// A column that the request names and that was not handed over.
+    pub fn known(&self, request: &Request) -> Result<(Vec<u32>, Vec<u32>), ValidationError> {
+        let accepted = self.accepted(request)?;
+        let known = |rows: &[u32]| -> Vec<u32> {
+            let keep = |row: &u32| accepted.as_ref().is_none_or(|a| a[*row as usize]);
+            rows.iter().copied().filter(keep).collect()
+        };
+        Ok((known(&self.split.learn), known(&self.split.hold)))
+    }
+
+    /// For each row whether it was accepted, where the request asks for that.
+    fn accepted(&self, request: &Request) -> Result<Option<Vec<bool>>, ValidationError> {
+        let of = |accepted: &Accepted| Ok(self.label(&accepted.column)?.equals(&accepted.value));
+        request.accepted.as_ref().map(of).transpose()
+    }
+
     fn check(&self) -> Result<(), ValidationError> {
         let rows = self.rows.len();
         let length = |what, found, expected| {

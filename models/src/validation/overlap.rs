@@ -67,7 +67,16 @@ pub(super) fn findings(report: &Report) -> Vec<String> {
         ));
     }
     for feature in &report.features {
-        for inversion in feature.inversions.iter().filter(|i| i.sure) {
+        let sure = feature.inversions.iter().filter(|i| i.sure);
+        if report.withholds(feature) {
+            findings.push(format!(
+                "`{}` is also a segment with small cells: a page for others withholds its bins, of which {} neighbours have the \
+                 opposite order of default rates beyond chance",
+                feature.feature,
+                sure.clone().count()
+            ));
+        }
+        for inversion in sure.filter(|_| !report.withholds(feature)) {
             findings.push(format!(
                 "`{}`: `{}` and `{}` have the opposite order of default rates on held-out rows, beyond chance (p {:.3})",
                 feature.feature, inversion.first, inversion.second, inversion.p

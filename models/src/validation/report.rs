@@ -267,6 +267,9 @@ pub struct FeatureTold {
     pub information_value: f64,
     /// The move of its bins.
     pub shift: ShiftTold,
+    /// Whether its bins are withheld, since it is also a segment with small cells.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withheld: bool,
     /// Its bins.
     pub bins: Vec<BinTold>,
     /// Neighbouring bins whose order of rates is reversed on the held-out rows.
@@ -312,11 +315,11 @@ pub struct Reason {
     pub feature: String,
     /// Rows where it takes the most points against its best bin; among equals the first of the card.
     pub first: u64,
-    /// That as a share of the rows that lose points at all.
+    /// That, by weight, as a share of the rows that lose points at all.
     pub share: Figure,
     /// The same share among defaults.
     pub share_of_bads: Figure,
-    /// Mean points taken.
+    /// Mean points taken, by weight.
     pub mean_taken: f64,
     /// The most points it can take.
     pub most: f64,

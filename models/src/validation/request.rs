@@ -22,6 +22,8 @@ pub struct Request {
     pub events_min: u64,
     /// Which rows were accepted; only these have an outcome.
     pub accepted: Option<Accepted>,
+    /// Whether other models are fitted to the same rows, to show what the card pays for being read.
+    pub challengers: bool,
     /// What must hold.
     pub limits: Limits,
     /// Of everything drawn at random.
@@ -40,6 +42,7 @@ impl Default for Request {
             cell_min: 10,
             events_min: 3,
             accepted: None,
+            challengers: false,
             limits: Limits::default(),
             seed: 42,
             resamples: 500,

@@ -115,6 +115,7 @@ pub(super) fn features(subject: &Subject<'_>, learn: &[u32], hold: &[u32]) -> Ve
             feature: binned.layout.column.clone(),
             information_value: binned.information_value(),
             shift: told(&pairs, |i| names[i].clone(), (learn.len(), hold.len())),
+            withheld: false,
             inversions: inversions(&learned, &held, &names, binned.known()),
             bins,
         }

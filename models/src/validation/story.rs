@@ -34,7 +34,7 @@ pub fn model_card(report: &Report) -> String {
         text.push_str(&format!(
             "| {} | {} | {:.3} | {} | {} |\n",
             line(&feature.feature),
-            feature.bins.len(),
+            if feature.withheld { "withheld".to_owned() } else { feature.bins.len().to_string() },
             feature.information_value,
             feature.shift.index.map_or("-".to_owned(), |csi| format!("{csi:.3}")),
             feature.inversions.len()

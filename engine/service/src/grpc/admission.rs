@@ -6,7 +6,7 @@
 //! call is refused.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use hengxin_core::uscc::Uscc;
@@ -36,8 +36,8 @@ const NAMED: usize = 1000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct About {
     enterprises: Vec<String>,
-    /// The region of a list; empty for all.
-    territory: Option<String>,
+    /// The regions of lists and deliveries; an empty text for the nation.
+    territories: Vec<String>,
     field: String,
     /// Who is said to act.
     person: Option<String>,
@@ -61,7 +61,7 @@ impl About {
     }
 
     fn list(region: &str) -> About {
-        About { territory: Some(region.to_owned()), ..About::default() }
+        About { territories: vec![region.to_owned()], ..About::default() }
     }
 
     fn by(person: &str) -> About {
@@ -103,7 +103,7 @@ concerns! {
     GetEnterpriseRequest: "LedgerService.GetEnterprise", |r| About::one(&r.name);
     ListFactsRequest: "LedgerService.ListFacts", |r| About::one(&r.parent);
     SearchEnterprisesRequest: "LedgerService.SearchEnterprises", |r| About::list(&r.region);
-    SubmitFactsRequest: "LedgerService.SubmitFacts", |r| About::many(&submitted(r));
+    SubmitFactsRequest: "LedgerService.SubmitFacts", |r| submitted(r);
     EvaluateRequest: "ScoringService.Evaluate", |r| About::one(&r.enterprise);
     BatchEvaluateRequest: "ScoringService.BatchEvaluate", |r| About::many(&r.enterprises);
     GetEvaluationRequest: "ScoringService.GetEvaluation", |r| About::one(&r.name);
@@ -247,14 +247,13 @@ impl Gate {
         session: &Session,
         message: &M,
     ) -> Result<Sight, Status> {
+        // Who knows no callers has nothing to decide, and no trail could tell who it was.
+        if !self.access().is_ruled() {
+            return Ok(Disclosure::NotPublic);
+        }
         let about = message.about();
-        let decided = if self.access().is_ruled() {
-            let (access, session, about) =
-                (std::sync::Arc::clone(self.access()), session.clone(), about.clone());
-            self.run(move |engine| decide(engine, &access, &session, M::ACTION, &about)).await?
-        } else {
-            self.access().decide(&session.caller, &Call::default())
-        };
+        let (access, asked, whom) = (Arc::clone(self.access()), session.clone(), about.clone());
+        let decided = self.run(move |engine| decide(engine, &access, &asked, M::ACTION, &whom)).await?;
         self.leave_trail(M::ACTION, session, &about, &decided).await?;
         decided.map(|permission| permission.sight).map_err(|refusal| refused(&refusal))
     }
@@ -325,26 +324,14 @@ fn decide(
         field: about.field.clone(),
         resource,
     };
-    if about.enterprises.is_empty() {
-        let resource = about.territory.clone().map_or(Resource::Service, Resource::Territory);
-        return Ok(access.decide(caller, &call(resource)));
+    if about.enterprises.is_empty() && about.territories.is_empty() {
+        return Ok(access.decide(caller, &call(Resource::Service)));
     }
-    let snapshot = engine.snapshot(None)?;
-    let (today, vocabulary) = (engine.today(), engine.ledger().vocabulary());
+    let mut resources: Vec<Resource> = about.territories.iter().cloned().map(Resource::Territory).collect();
+    resources.extend(enterprises(engine, caller, &about.enterprises)?);
     let mut all: Option<Permission> = None;
-    for text in &about.enterprises {
-        // A text that is no code, and a code nobody knows, are somewhere in the nation.
-        let known = text.parse::<Uscc>().ok();
-        let (region, consent) = match known {
-            Some(code) => {
-                let file = snapshot.credit_file(code)?;
-                let region = file.as_ref().and_then(|file| file.as_file().registration(today)?.region);
-                let consent = consented(&snapshot, vocabulary, code, &caller.department, today)?;
-                (region.map(|region| region.to_string()), consent)
-            }
-            None => (None, false),
-        };
-        match access.decide(caller, &call(Resource::Enterprise { code: text.clone(), region, consent })) {
+    for resource in resources {
+        match access.decide(caller, &call(resource)) {
             Err(refusal) => return Ok(Err(refusal)),
             Ok(permission) => match &mut all {
                 None => all = Some(permission),
@@ -358,6 +345,26 @@ fn decide(
     Ok(all.ok_or(Refusal::NotPermitted { action, caller: caller.name.clone(), about: String::new() }))
 }
 
+/// Enterprises as rules see them: where they are registered, and whether they consent to the caller's department.
+fn enterprises(engine: &Engine, caller: &Caller, named: &[String]) -> Answer<Vec<Resource>> {
+    let snapshot = engine.snapshot(None)?;
+    let (today, vocabulary) = (engine.today(), engine.ledger().vocabulary());
+    let resource = |text: &String| {
+        // A text that is no code, and a code nobody knows, are somewhere in the nation.
+        let (region, consent) = match text.parse::<Uscc>() {
+            Ok(code) => {
+                let file = snapshot.credit_file(code)?;
+                let region = file.as_ref().and_then(|file| file.as_file().registration(today)?.region);
+                let consent = consented(&snapshot, vocabulary, code, &caller.department, today)?;
+                (region.map(|region| region.to_string()), consent)
+            }
+            Err(_) => (None, false),
+        };
+        Ok(Resource::Enterprise { code: text.clone(), region, consent })
+    };
+    named.iter().map(resource).collect()
+}
+
 fn refused(refusal: &Refusal) -> Status {
     let (code, reason) = match refusal {
         Refusal::Unknown(_) => (Code::Unauthenticated, "CALLER_UNKNOWN"),
@@ -369,16 +376,18 @@ fn refused(refusal: &Refusal) -> Status {
     refuse(code, reason, &refusal.to_string())
 }
 
-/// The enterprises that submitted facts are about: whatever of their fields is a code. Marks and relations name two.
-fn submitted(request: &v1::SubmitFactsRequest) -> Vec<String> {
+/// The enterprises that submitted facts are about, and the regions of deliveries.
+fn submitted(request: &v1::SubmitFactsRequest) -> About {
     let fields = request.facts.iter().flat_map(|fact| &fact.fields);
-    let mut codes: Vec<String> = fields
-        .filter(|field| field.id == "subject_code")
-        .map(|field| field.value.trim().to_owned())
-        .collect();
+    let mut codes: Vec<&str> =
+        fields.filter(|field| field.id == "subject_code").map(|field| field.value.trim()).collect();
     codes.sort_unstable();
     codes.dedup();
-    codes
+    let mut territories: Vec<String> =
+        request.deliveries.iter().map(|delivery| delivery.region.clone()).collect();
+    territories.sort_unstable();
+    territories.dedup();
+    About { territories, ..About::many(&codes) }
 }
 
 #[cfg(test)]

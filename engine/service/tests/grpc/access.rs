@@ -188,8 +188,22 @@ fn facts_of(subject: Uscc) -> v1::ListFactsRequest {
 }
 
 async fn supply(papers: &Papers, rig: &Rig, id: &str, facts: Vec<v1::FactInput>) -> Result<(), Status> {
-    let message =
-        v1::SubmitFactsRequest { request_id: id.to_owned(), facts, ..v1::SubmitFactsRequest::default() };
+    supply_all(papers, rig, id, facts, Vec::new()).await
+}
+
+async fn supply_all(
+    papers: &Papers,
+    rig: &Rig,
+    id: &str,
+    facts: Vec<v1::FactInput>,
+    deliveries: Vec<v1::DeliveryInput>,
+) -> Result<(), Status> {
+    let message = v1::SubmitFactsRequest {
+        request_id: id.to_owned(),
+        facts,
+        deliveries,
+        ..v1::SubmitFactsRequest::default()
+    };
     let mut client = LedgerServiceClient::new(papers.machine(rig, "supplier"));
     let request = asked(tokio_stream::once(message), "record-keeping", "statutory-duty");
     client.submit_facts(request).await.map(drop)
@@ -320,6 +334,14 @@ async fn an_evaluation_shows_a_bank_the_result_but_neither_readings_nor_facts() 
     let facts =
         vec![identified(subject), penalty(subject, "no 1", "2026-01-05"), consent(subject, "2026-01-01", "")];
     supply(&papers, &rig, "a", facts).await.unwrap();
+    let delivered = |register: &&str| v1::DeliveryInput {
+        register: (*register).to_owned(),
+        region: "100000".to_owned(),
+        through: crate::rig::TODAY.to_owned(),
+    };
+    let registers =
+        ["registration", "administrative-penalties", "abnormal-operation", "serious-dishonesty", "relations"];
+    supply_all(&papers, &rig, "b", Vec::new(), registers.iter().map(delivered).collect()).await.unwrap();
     let ask = || crate::rig::question(subject);
     let mut bank = ScoringServiceClient::new(papers.machine(&rig, "bank"));
     let masked = bank.evaluate(granting(ask())).await.unwrap().into_inner().evaluation.unwrap();
@@ -440,15 +462,23 @@ async fn rules_take_effect_while_the_service_runs_and_a_fault_leaves_the_last_go
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_cannot_be_put_on_record_is_refused() {
-    let rig = Rig::with(|options, _| options.busy_wait = Duration::from_millis(200)).await;
-    rig.submit("a", vec![registration(code(1), "甲公司", HANGZHOU, "C1411")]).await.unwrap();
+    let papers = Papers::new();
+    let (access, tls) = (Arc::new(Access::ruled(&papers.rules()).unwrap()), papers.tls());
+    let rig = Rig::with(move |options, config| {
+        options.busy_wait = Duration::from_millis(200);
+        config.tls = Some(tls);
+        config.access = access;
+    })
+    .await;
+    supply(&papers, &rig, "a", vec![identified(code(1))]).await.unwrap();
+    let mut client = LedgerServiceClient::new(papers.machine(&rig, "regulator"));
     let other = rusqlite::Connection::open(&rig.path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = rig.ledger().list_facts(facts_of(code(1))).await;
+    let refused = client.list_facts(supervising(facts_of(code(1)))).await;
     let (message, _) = refusal(refused, Code::Unavailable, "AUDIT_UNAVAILABLE");
     assert!(message.contains("so the call is refused"), "{message}");
     other.execute_batch("ROLLBACK").unwrap();
-    rig.ledger().list_facts(facts_of(code(1))).await.unwrap();
+    client.list_facts(supervising(facts_of(code(1)))).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

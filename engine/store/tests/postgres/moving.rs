@@ -27,6 +27,7 @@ fn fill(ledger: &Ledger) {
             .with("from", "2020-01-01"),
     );
     append(&mut recorder, &rows);
+    recorder.audit(&crate::log::call(1)).expect("recorded");
     let aside = append(&mut recorder, &[mark("repair", subject(1), "x", ("repair", "none"), "2026-02-01")]);
     recorder.dismiss(aside.quarantine[0], "test").expect("recorded");
     let register = VOCABULARY.register_id("penalties").expect("a register");
@@ -75,6 +76,10 @@ fn a_ledger_moves_from_a_file_to_a_server_and_back_whole() {
     assert_eq!(i64::try_from(there.len()), Ok(tables), "no table is forgotten");
     assert_eq!(there.iter().find(|copied| copied.table == "facts").map(|copied| copied.rows), Some(604));
     let moved = open(&on_server);
+    let head =
+        |ledger: &Ledger| ledger.snapshot(None).expect("a snapshot").log().head(None).expect("readable");
+    assert_eq!(head(&moved), head(&ledger), "the same tree head");
+    moved.snapshot(None).expect("a snapshot").verify().expect("whole, log and all");
     assert_eq!(moved.protector().digest("1"), ledger.protector().digest("1"));
     for n in [1, 2, 7, 599] {
         assert_eq!(told(&moved, n), told(&ledger, n), "subject {n}");

@@ -89,7 +89,7 @@ fn what_is_no_ledger_or_a_newer_one_is_refused_and_left_alone() {
     drop(Ledger::create(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("a ledger"));
     session.run("UPDATE mark SET version = 99").expect("set");
     let error = open(&folder.ledger()).expect_err("too new");
-    assert!(matches!(error, Error::Newer { found: 99, known: 3, .. }), "{error:?}");
+    assert!(matches!(error, Error::Newer { found: 99, known: 4, .. }), "{error:?}");
     session.run("UPDATE mark SET version = 1, application = 7").expect("set");
     assert!(matches!(open(&folder.ledger()), Err(Error::Foreign { .. })));
 }
@@ -410,5 +410,43 @@ fn a_ledger_opened_for_reading_needs_one_that_is_up_to_date() {
     let (folder, ledger) = fresh();
     intruder(&ledger).run("UPDATE mark SET version = 2").expect("set");
     let error = Ledger::open_read_only(folder.ledger(), Arc::clone(&VOCABULARY)).expect_err("too old");
-    assert!(matches!(error, Error::Older { found: 2, known: 3, .. }), "{error:?}");
+    assert!(matches!(error, Error::Older { found: 2, known: 4, .. }), "{error:?}");
+}
+
+#[test]
+fn a_change_by_somebody_who_owns_the_database_is_named_by_the_log() {
+    let (_folder, ledger) = crate::log::full();
+    let verify = || ledger.snapshot(None).expect("a snapshot").verify();
+    verify().expect("whole");
+    let intruder = intruder(&ledger);
+    for (change, undo, expected) in [
+        (
+            "UPDATE tiers SET tier = 1 WHERE id = 2",
+            "UPDATE tiers SET tier = 2 WHERE id = 2",
+            "row 2 of `tiers` no longer says what was logged",
+        ),
+        (
+            "UPDATE audit SET subjects = subjects || ' x' WHERE id = 1",
+            "UPDATE audit SET subjects = replace(subjects, ' x', '') WHERE id = 1",
+            "row 1 of `audit` no longer says what was logged",
+        ),
+        (
+            "UPDATE log_nodes SET hash = set_byte(hash, 3, get_byte(hash, 3) # 1) WHERE id = 1",
+            "UPDATE log_nodes SET hash = set_byte(hash, 3, get_byte(hash, 3) # 1) WHERE id = 1",
+            "node 1 of the tree was changed",
+        ),
+    ] {
+        // The owner of a table can take its triggers away.
+        let table = change.split(' ').nth(1).expect("a table");
+        let off = |state: &str| {
+            intruder.run(&format!("ALTER TABLE {table} {state} TRIGGER ALL")).expect("switched")
+        };
+        off("DISABLE");
+        intruder.run(change).expect("changed");
+        let told = verify().expect_err(change).to_string();
+        assert!(told.contains(expected), "{told}");
+        intruder.run(undo).expect("put back");
+        off("ENABLE");
+        verify().expect("whole again");
+    }
 }

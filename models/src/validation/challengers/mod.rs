@@ -1,15 +1,21 @@
 //! Other models fitted to the same rows: what the card pays for being read by people.
 //!
-//! They see raw values, not bins: numbers as they are, a missing one as the mean with a column that says so, categories
-//! as columns of 0 and 1. Trees and forests rank by the default rates of their leaves on the learning rows, since the
-//! votes that linfa counts say no default at a low rate. linfa takes no weights in a regression, so no challenger does;
-//! their measures are weighted.
+//! They see raw values of all features, not bins. For linfa a missing number is the mean with a column that says so; boosted trees
+//! take it as it is. Trees and forests rank by the default rates of their leaves on the learning rows, since the votes that linfa
+//! counts say no default at a low rate. linfa takes no weights in a regression, so none of its models is given any; boosted trees
+//! learn by weight, and all measures are weighted.
 //!
 //! linfa's trees add class weights in the order of a hash map: with the same seed a forest's AUC may differ in the third
-//! decimal from run to run. The figures of the card never do.
+//! decimal from run to run. The figures of the card and of boosted trees never do.
 //!
-//! There is no gradient boosting: see `docs/validation.md`.
+//! Why these crates: `docs/decisions/0014-challengers.md`.
 
+mod boosted;
+mod columns;
+
+pub use columns::{Raw, RawColumn, raw_columns};
+
+use columns::Encoding;
 use linfa::Dataset;
 use linfa::prelude::*;
 use linfa_ensemble::EnsembleLearnerParams;
@@ -19,35 +25,25 @@ use rand::SeedableRng as _;
 
 use super::report::{Challenger, ChallengerResult, Figure};
 use super::{Request, Subject, auc_difference};
+use crate::exact::SplitMix64;
 use crate::history::Rows;
 use crate::metrics::{Scored, auc, ks};
 
-/// The most columns that a category may become; the others are one column together.
-const LEVELS_MAX: usize = 30;
+/// linfa's models learn from at most so many rows: its regression takes minutes beyond.
+const LEARN_MAX: usize = 50_000;
 /// Trees of a forest.
 const TREES: usize = 100;
-
-/// A column of raw values, one a row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Raw {
-    /// Not-a-number is missing.
-    Numbers(Vec<f64>),
-    /// Any texts.
-    Names(Vec<String>),
-}
 
 /// Every challenger on the rows that `learn` and `hold` name; columns as long as the history.
 pub fn challenge(
     subject: &Subject<'_>,
-    raw: &[Raw],
+    raw: &[RawColumn],
     learn: &[u32],
     hold: &[u32],
     request: &Request,
 ) -> Vec<Challenger> {
-    let (x, y) = (matrix(raw, learn, learn), classes(subject.rows, learn));
-    let tried = matrix(raw, learn, hold);
-    let scores = subject.card.score_all(subject.codes);
     let seed = request.seed;
+    let scores = subject.card.score_all(subject.codes);
     let told = |name: &str, note: String, risk: Result<Vec<f64>, String>| {
         let result = risk.map(|risk| against(subject, &scores, hold, &risk));
         match result {
@@ -59,67 +55,82 @@ pub fn challenge(
             Err(note) => Challenger { name: name.to_owned(), result: None, note },
         }
     };
-    let columns = x.ncols();
-    vec![
+    let sides = (learn, hold);
+    let encoding = Encoding::new(raw, learn);
+    let note = format!("{}, {} columns of raw values", boosted::note(), encoding.columns());
+    let mut challengers =
+        vec![told("boosted trees (forust)", note, boosted::of_raw(subject, &encoding, sides, seed))];
+    drop(encoding);
+    challengers.push(told(
+        "boosted trees on the card's evidence, never against it (forust)",
+        format!(
+            "{}, weights of evidence of the card's {} features; more evidence of safety never means more risk",
+            boosted::note(),
+            subject.card.features.len()
+        ),
+        boosted::of_evidence(subject, sides, seed),
+    ));
+    let some = fewer(learn, seed);
+    let of = if some.len() == learn.len() {
+        String::new()
+    } else {
+        format!("; learned from {} of {} rows", some.len(), learn.len())
+    };
+    let encoding = Encoding::new(raw, &some);
+    let (x, y) = (encoding.standardised(&some), classes(subject.rows, &some));
+    let tried = encoding.standardised(hold);
+    challengers.extend([
         told(
             "logistic regression on raw values (linfa-logistic)",
-            format!("{columns} columns, ridge 1; linfa does not tell whether it converged"),
+            format!("{} columns, ridge 1; linfa does not tell whether it converged{of}", x.ncols()),
             logistic(&x, &y, &tried),
         ),
         told(
             "one tree (linfa-trees)",
-            "depth at most 6, leaves of at least 2 % of the learning rows".to_owned(),
+            format!("depth at most 6, leaves of at least 2 % of the learning rows{of}"),
             tree(&x, &y, &tried),
         ),
         told(
             "random forest (linfa-ensemble)",
             format!(
-                "{TREES} trees, each on a third of the columns, seed {seed}; linfa repeats it only to about 0.002 of AUC"
+                "{TREES} trees, each on a third of the columns, seed {seed}; linfa repeats it only to about 0.002 of AUC{of}"
             ),
             forest(&x, &y, &tried, seed),
         ),
-    ]
+    ]);
+    challengers
+}
+
+/// What a reader must know of challengers: those that rank better than the card beyond chance.
+pub fn challenger_findings(challengers: &[Challenger]) -> Vec<String> {
+    let better = challengers.iter().filter_map(|challenger| {
+        let gap = challenger.result?.difference.auc;
+        let (low, high) = gap.low.zip(gap.high)?;
+        (low > 0.0).then(|| {
+            format!(
+                "{} rank better than the card by {:.3} of AUC ({low:.3} to {high:.3}): the price of reading it",
+                challenger.name, gap.value
+            )
+        })
+    });
+    better.collect()
+}
+
+/// At most [`LEARN_MAX`] of the rows, ascending, drawn from the seed.
+fn fewer(rows: &[u32], seed: u64) -> Vec<u32> {
+    if rows.len() <= LEARN_MAX {
+        return rows.to_vec();
+    }
+    let mut random = SplitMix64(seed);
+    let mut ranked: Vec<(u64, u32)> = rows.iter().map(|row| (random.next(), *row)).collect();
+    ranked.sort_unstable();
+    let mut some: Vec<u32> = ranked.into_iter().take(LEARN_MAX).map(|(_, row)| row).collect();
+    some.sort_unstable();
+    some
 }
 
 fn classes(rows: &Rows, of: &[u32]) -> Array1<bool> {
     of.iter().map(|row| rows.default[*row as usize]).collect()
-}
-
-/// `n × k`; means, deviations and categories are those of the learning rows.
-fn matrix(raw: &[Raw], learn: &[u32], of: &[u32]) -> Array2<f64> {
-    let mut columns: Vec<Vec<f64>> = Vec::new();
-    for column in raw {
-        match column {
-            Raw::Numbers(numbers) => {
-                let known = || learn.iter().map(|row| numbers[*row as usize]).filter(|v| v.is_finite());
-                let n = known().count().max(1) as f64;
-                let mean = known().sum::<f64>() / n;
-                let deviation = (known().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt();
-                let scale = if deviation > 0.0 { deviation } else { 1.0 };
-                let value = |row: &u32| numbers[*row as usize];
-                let told = |v: f64| if v.is_finite() { (v - mean) / scale } else { 0.0 };
-                columns.push(of.iter().map(|row| told(value(row))).collect());
-                if learn.iter().any(|row| !value(row).is_finite()) {
-                    columns.push(of.iter().map(|row| f64::from(u8::from(!value(row).is_finite()))).collect());
-                }
-            }
-            Raw::Names(names) => {
-                let mut counts = std::collections::BTreeMap::<&str, usize>::new();
-                for row in learn {
-                    *counts.entry(&names[*row as usize]).or_default() += 1;
-                }
-                let mut levels: Vec<(&str, usize)> = counts.into_iter().collect();
-                levels.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), *name));
-                // The last level is what none of the columns says.
-                levels.truncate(LEVELS_MAX.min(levels.len().saturating_sub(1)));
-                for (level, _) in levels {
-                    let is = |row: &u32| f64::from(u8::from(names[*row as usize] == level));
-                    columns.push(of.iter().map(is).collect());
-                }
-            }
-        }
-    }
-    Array2::from_shape_fn((of.len(), columns.len()), |(i, j)| columns[j][i])
 }
 
 fn logistic(x: &Array2<f64>, y: &Array1<bool>, tried: &Array2<f64>) -> Result<Vec<f64>, String> {
@@ -228,4 +239,19 @@ fn against(subject: &Subject<'_>, scores: &[i64], hold: &[u32], risk: &[f64]) ->
         ks: ks(&scored).ks,
         difference: auc_difference(&pairs)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_rows_some_are_drawn_by_the_seed() {
+        let rows: Vec<u32> = (0..120_000).map(|row| row * 3).collect();
+        let some = fewer(&rows, 1);
+        assert_eq!(some.len(), LEARN_MAX);
+        assert!(some.windows(2).all(|pair| pair[0] < pair[1]) && some.iter().all(|row| row % 3 == 0));
+        assert!(some == fewer(&rows, 1) && some != fewer(&rows, 2));
+        assert_eq!(fewer(&rows[..10], 1), rows[..10]);
+    }
 }
