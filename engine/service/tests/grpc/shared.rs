@@ -6,14 +6,20 @@ use std::time::Duration;
 use hengxin_proto::v1;
 use hengxin_service::RunSetup;
 use hengxin_service::conductor::Conductor;
+use hengxin_store::{CutOff, Missed, RunFilter, Schedule};
 
 use crate::cluster::{cluster, left_out};
-use crate::rig::{NOON, Rig, TestClock, code, registration};
+use crate::rig::{FIELD, NOON, Rig, TestClock, code, registration};
 use crate::runs::{Fake, at};
 use crate::schedules::{create, daily, dates};
 
 /// A folder whose ledger is in a new database; `None` where there is no server.
-fn folder(test: &str) -> Option<Arc<tempfile::TempDir>> {
+async fn folder(test: &'static str) -> Option<Arc<tempfile::TempDir>> {
+    // Starting the server blocks.
+    tokio::task::spawn_blocking(move || new_folder(test)).await.unwrap()
+}
+
+fn new_folder(test: &str) -> Option<Arc<tempfile::TempDir>> {
     match cluster() {
         Ok(cluster) => {
             let folder = tempfile::tempdir().unwrap();
@@ -29,7 +35,7 @@ fn folder(test: &str) -> Option<Arc<tempfile::TempDir>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_that_share_a_database_answer_alike_and_make_one_run_of_a_firing() {
-    let Some(folder) = folder("services that share a database") else { return };
+    let Some(folder) = folder("services that share a database").await else { return };
     let (fake, clock) = (Arc::new(Fake::default()), TestClock::at(NOON));
     let mut one = at(Arc::clone(&folder), Arc::clone(&clock), &fake).await;
     let two = at(folder, Arc::clone(&clock), &fake).await;
@@ -56,20 +62,30 @@ async fn services_that_share_a_database_answer_alike_and_make_one_run_of_a_firin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_conductors_only_the_one_that_leads_fires() {
-    let Some(folder) = folder("conductors that share a database") else { return };
+    let Some(folder) = folder("conductors that share a database").await else { return };
     let clock = TestClock::at(NOON);
     let (one, two) = (
         Rig::at(Arc::clone(&folder), Arc::clone(&clock), |_, _| {}).await,
         Rig::at(folder, Arc::clone(&clock), |_, _| {}).await,
     );
-    create(&one, daily("nightly", v1::MissedPolicy::RunAll)).await.unwrap();
+    let nightly = Schedule {
+        name: "nightly".to_owned(),
+        fields: vec![FIELD.to_owned()],
+        cron: "0 2 * * *".to_owned(),
+        time_zone: "Asia/Shanghai".to_owned(),
+        cut_off: CutOff::PreviousDay,
+        missed: Missed::RunAll,
+        dataset: None,
+        incremental: false,
+    };
+    one.engine.book(|book| book.create_schedule(&nightly)).unwrap();
     let fake = Arc::new(Fake::default());
     let conductor = |rig: &Rig| {
         let runner = Arc::clone(&fake) as Arc<dyn hengxin_service::Runner>;
         Arc::new(Conductor::new(Arc::clone(&rig.engine), RunSetup::new(runner, "runs")))
     };
     let count =
-        |rig: &Rig| rig.engine.snapshot(None).unwrap().runs(&Default::default(), None, 100).unwrap().len();
+        |rig: &Rig| rig.engine.snapshot(None).unwrap().runs(&RunFilter::default(), None, 100).unwrap().len();
     let (first, second) = (conductor(&one), conductor(&two));
     first.turn().unwrap();
     clock.advance(Duration::from_secs(24 * 3600));
