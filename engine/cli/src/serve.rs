@@ -27,6 +27,7 @@ Examples:
 
 Ctrl-C or SIGTERM drains: health says NOT_SERVING, requests under way are finished, queued writes reach the disk.
 HENGXIN_LOG sets the log level, such as `warn` or `hengxin::call=info`.")]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub struct Arguments {
     #[command(flatten)]
     socket: Socket,

@@ -89,6 +89,7 @@ impl TreeHead {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 mod tests {
     use super::*;
     use crate::tree::leaf_hash;

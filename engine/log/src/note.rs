@@ -260,6 +260,7 @@ fn parts(text: &str) -> Option<(&str, &str, [u8; 32])> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 mod tests {
     use super::*;
 

@@ -84,7 +84,7 @@ impl Receipt {
         head: String,
     ) -> Receipt {
         let mut receipt = Receipt { statement, entry, position, hashes, head, signature: String::new() };
-        receipt.signature = key.signature_line(&receipt.text()).trim_end().to_owned();
+        key.signature_line(&receipt.text()).trim_end().clone_into(&mut receipt.signature);
         receipt
     }
 
@@ -110,6 +110,7 @@ impl Receipt {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 mod tests {
     use super::*;
     use crate::tree::{inclusion, tests as trees};

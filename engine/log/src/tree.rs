@@ -203,6 +203,7 @@ fn range<N: Nodes>(nodes: &N, first: u64, leaves: u64) -> Result<Hash, N::Error>
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 pub(crate) mod tests {
     use std::cell::RefCell;
     use std::collections::HashMap;

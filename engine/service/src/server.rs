@@ -260,7 +260,7 @@ async fn look_at_files(certificates: Option<Arc<Certificates>>, access: Arc<Acce
             match certificates.map(|certificates| certificates.look_again()) {
                 Some(Ok(true)) => tracing::info!(target: "hengxin::tls", "certificates read again"),
                 Some(Err(error)) => {
-                    tracing::error!(target: "hengxin::tls", "the last good certificates stay: {error}")
+                    tracing::error!(target: "hengxin::tls", "the last good certificates stay: {error}");
                 }
                 Some(Ok(false)) | None => {}
             }
@@ -268,7 +268,7 @@ async fn look_at_files(certificates: Option<Arc<Certificates>>, access: Arc<Acce
                 Ok(true) => tracing::info!(target: "hengxin::access", "access rules read again"),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::error!(target: "hengxin::access", "the last good access rules stay: {error}")
+                    tracing::error!(target: "hengxin::access", "the last good access rules stay: {error}");
                 }
             }
         });

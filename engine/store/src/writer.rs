@@ -247,7 +247,7 @@ fn handle(recorder: &mut Recorder, job: &mut Job) -> Result<Answer> {
         }
         Command::Record(results) => Outcome::Recorded(recorder.record_within(results)?),
         Command::Audit(call) => {
-            audit::record(&recorder.connection, recorder.shared.options.clock.now(), &call)?;
+            audit::record(&recorder.connection, recorder.shared.options.clock.now(), call)?;
             Outcome::Audited
         }
     };

@@ -100,8 +100,11 @@ impl Callers {
         let form: Form = parse(&path)?;
         let mut names: Vec<&str> = form.certificates.iter().map(|machine| machine.name.as_str()).collect();
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            let detail = format!("`{}` a second time, expected each name once", pair[0]);
+        if let Some(name) = names
+            .windows(2)
+            .find_map(|pair| matches!(pair, [one, other] if one == other).then(|| pair.first()).flatten())
+        {
+            let detail = format!("`{name}` a second time, expected each name once");
             return Err(AccessError::Fault { path, detail });
         }
         let tokens = match form.tokens {

@@ -51,7 +51,7 @@ impl Papers {
             clients: issuer("authority of clients"),
             tokens: KeyPair::generate_for(&PKCS_ED25519).unwrap(),
         };
-        let (certificate, key) = papers.pair(&papers.own, "localhost", 1);
+        let (certificate, key) = Papers::pair(&papers.own, "localhost", 1);
         papers.write("server.pem", &certificate);
         papers.write("server.key", &key);
         papers.write("clients.pem", &papers.clients.pem());
@@ -90,7 +90,7 @@ impl Papers {
         path
     }
 
-    fn pair(&self, issuer: &CertifiedIssuer<'static, KeyPair>, name: &str, serial: u64) -> (String, String) {
+    fn pair(issuer: &CertifiedIssuer<'static, KeyPair>, name: &str, serial: u64) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
         parameters.serial_number = Some(SerialNumber::from(serial));
@@ -149,7 +149,7 @@ impl Papers {
     }
 
     fn machine(&self, rig: &Rig, name: &str) -> Channel {
-        self.channel(rig, Some(self.pair(&self.clients, name, 7)))
+        self.channel(rig, Some(Papers::pair(&self.clients, name, 7)))
     }
 
     fn token(&self, change: impl FnOnce(&mut serde_json::Value)) -> String {
@@ -412,9 +412,9 @@ async fn certificates_of_others_of_strangers_and_revoked_ones_open_nothing() {
     let (message, _) = refusal(stranger, Code::Unauthenticated, "CALLER_UNKNOWN");
     assert_eq!(message, "the client certificate is of `stranger`, who is no caller of this service");
     let forged = issuer("authority of clients");
-    let forged = papers.pair(&forged, "regulator", 9);
+    let forged = Papers::pair(&forged, "regulator", 9);
     assert!(ask(papers.channel(&rig, Some(forged))).await.is_err());
-    let lost = papers.pair(&papers.clients, "regulator", 42);
+    let lost = Papers::pair(&papers.clients, "regulator", 42);
     ask(papers.channel(&rig, Some(lost.clone()))).await.unwrap();
     // Taken note of while the service runs.
     std::thread::sleep(Duration::from_millis(20));

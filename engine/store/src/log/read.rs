@@ -41,7 +41,7 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there is none; engine failures.
-    pub fn key(&self) -> Result<VerifyingKey> {
+    pub fn key(self) -> Result<VerifyingKey> {
         public_key(self.connection)?.ok_or_else(|| Error::corrupt("the log has no public key"))
     }
 
@@ -49,7 +49,7 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// Engine failures.
-    pub fn head(&self, size: Option<u64>) -> Result<Option<String>> {
+    pub fn head(self, size: Option<u64>) -> Result<Option<String>> {
         let most = size.map_or(i64::MAX, |size| i64::try_from(size).unwrap_or(i64::MAX));
         Ok(self
             .connection
@@ -59,7 +59,7 @@ impl<'a> Log<'a> {
     }
 
     /// The newest head, read.
-    fn newest(&self) -> Result<(String, TreeHead)> {
+    fn newest(self) -> Result<(String, TreeHead)> {
         let note = self.head(None)?.ok_or(Error::NoEntry { found: "a log without entries".to_owned() })?;
         let head = TreeHead::open(&note, &self.key()?)
             .map_err(|error| Error::Altered { entry: None, detail: error.to_string() })?;
@@ -70,7 +70,7 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// [`Error::Altered`] when the row it speaks of is gone; engine failures.
-    pub fn entry(&self, position: u64) -> Result<Option<LogEntry>> {
+    pub fn entry(self, position: u64) -> Result<Option<LogEntry>> {
         let found: Option<(String, i64)> = self
             .connection
             .prepare_cached("SELECT source, source_row FROM log_entries WHERE position = ?1")?
@@ -90,7 +90,7 @@ impl<'a> Log<'a> {
     }
 
     /// The position of the entry that speaks of a row; `None` when there is none.
-    fn position(&self, table: &str, row: u64) -> Result<Option<u64>> {
+    fn position(self, table: &str, row: u64) -> Result<Option<u64>> {
         Ok(self
             .connection
             .prepare_cached("SELECT position FROM log_entries WHERE source = ?1 AND source_row = ?2")?
@@ -102,7 +102,7 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// Engine failures.
-    pub fn position_of_evaluation(&self, id: u64) -> Result<Option<u64>> {
+    pub fn position_of_evaluation(self, id: u64) -> Result<Option<u64>> {
         self.position("evaluations", id)
     }
 
@@ -110,7 +110,7 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// Engine failures.
-    pub fn position_of_tier(&self, id: u64) -> Result<Option<u64>> {
+    pub fn position_of_tier(self, id: u64) -> Result<Option<u64>> {
         self.position("tiers", id)
     }
 
@@ -118,7 +118,7 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// [`Error::NoEntry`], [`Error::Altered`], engine failures.
-    pub fn prove_inclusion(&self, position: u64) -> Result<ProofFile> {
+    pub fn prove_inclusion(self, position: u64) -> Result<ProofFile> {
         let (note, head) = self.newest()?;
         let entry = self
             .entry(position)?
@@ -137,7 +137,7 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// [`Error::Altered`] when `earlier` is not a head of this log or larger than it; engine failures.
-    pub fn prove_consistency(&self, earlier: &str) -> Result<ProofFile> {
+    pub fn prove_consistency(self, earlier: &str) -> Result<ProofFile> {
         let altered = |detail: String| Error::Altered { entry: None, detail };
         let old = TreeHead::open(earlier, &self.key()?).map_err(|error| altered(error.to_string()))?;
         let (note, head) = self.newest()?;

@@ -65,7 +65,7 @@ pub(crate) fn full() -> (Folder, Ledger) {
 }
 
 pub(crate) fn archive(folder: &Folder) -> hengxin_store::Result<Archive> {
-    Archive::open(&folder.ledger())
+    Archive::open(folder.ledger())
 }
 
 pub(crate) fn head(log: Log<'_>) -> TreeHead {
@@ -123,9 +123,9 @@ fn without_its_signing_key_a_ledger_takes_no_writes_but_can_be_read() {
     let (folder, ledger) = full();
     drop(ledger);
     std::fs::remove_file(folder.ledger().signing_key()).expect("removed");
-    let open = || Ledger::open_with(&folder.ledger(), Arc::clone(&VOCABULARY), options());
+    let open = || Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options());
     assert!(matches!(open(), Err(Error::KeyMissing { .. })));
-    let reading = Ledger::open_read_only(&folder.ledger(), Arc::clone(&VOCABULARY)).expect("readable");
+    let reading = Ledger::open_read_only(folder.ledger(), Arc::clone(&VOCABULARY)).expect("readable");
     reading.snapshot(None).expect("a snapshot").verify().expect("whole");
     std::fs::write(folder.ledger().signing_key(), "secret").expect("written");
     let error = open().expect_err("no key").to_string();

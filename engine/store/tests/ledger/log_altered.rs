@@ -1,4 +1,5 @@
 //! What an intruder does to the file, and whether the log notices.
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use std::sync::Arc;
 
@@ -163,11 +164,11 @@ fn no_change_of_history_goes_unseen() {
         let Some(what) = alter(&connection, &mut random) else { continue };
         drop(connection);
         let error = verify().expect_err(&format!("seed {seed}, change {done}: unseen: {what}"));
-        named += usize::from(matches!(error, Error::Altered { entry: Some(_), .. }));
+        named += u64::from(matches!(error, Error::Altered { entry: Some(_), .. }));
         done += 1;
     }
     // The others are named by table and row, or by the structure of the file they break.
-    assert!(named * 4 > done as usize, "only {named} of {done} name an entry of the log");
+    assert!(named * 4 > done, "only {named} of {done} name an entry of the log");
     std::fs::write(file(&folder), &whole).expect("put back");
     verify().expect("no false alarm at the end");
 }
@@ -202,7 +203,7 @@ fn a_log_cut_back_is_whole_in_itself_and_contradicts_every_head_seen_since() {
     assert!(error.contains(&format!("found {size} entries, expected at least the {}", size + 1)), "{error}");
     // The machine that wrote it refuses to go on from there.
     let error =
-        Ledger::open_with(&folder.ledger(), Arc::clone(&VOCABULARY), options()).expect_err("backwards");
+        Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect_err("backwards");
     assert!(
         matches!(&error, Error::Backwards { seen, found, .. } if (*seen, *found) == (size + 1, size)),
         "{error}"
@@ -235,7 +236,7 @@ fn whoever_signs_with_another_key_is_found_out_by_who_has_the_right_one() {
     let error = archive.verify(&key).expect_err("not signed by us").to_string();
     assert!(error.contains("not signed by"), "{error}");
     let error =
-        Ledger::open_with(&folder.ledger(), Arc::clone(&VOCABULARY), options()).expect_err("another key");
+        Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect_err("another key");
     assert!(matches!(error, Error::KeyWrong { .. }), "{error}");
 }
 
@@ -255,7 +256,7 @@ fn a_ledger_from_before_the_log_gets_one_over_all_it_holds() {
     std::fs::remove_file(folder.path().join("ledger.db.head")).expect("removed");
     assert!(matches!(archive(&folder), Err(Error::Older { found: 3, .. })));
     let ledger =
-        Ledger::open_with(&folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("brought up to date");
+        Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("brought up to date");
     let verified = ledger.snapshot(None).expect("a snapshot").verify().expect("whole");
     // All but the six calls of the audit trail, which is gone.
     assert_eq!((verified.log.entries, verified.log.heads), (size - 6, 1));

@@ -439,7 +439,7 @@ fn a_change_by_somebody_who_owns_the_database_is_named_by_the_log() {
         // The owner of a table can take its triggers away.
         let table = change.split(' ').nth(1).expect("a table");
         let off = |state: &str| {
-            intruder.run(&format!("ALTER TABLE {table} {state} TRIGGER ALL")).expect("switched")
+            intruder.run(&format!("ALTER TABLE {table} {state} TRIGGER ALL")).expect("switched");
         };
         off("DISABLE");
         intruder.run(change).expect("changed");
