@@ -16,7 +16,7 @@ pub struct Place {
     /// The data folder with the ledger.
     #[arg(long, default_value = "hengxin-data", global = true)]
     data: PathBuf,
-    /// A ledger elsewhere: postgres://USER:PASSWORD@HOST/DATABASE, or a file. Better given as `HENGXIN_LEDGER`, which other
+    /// A ledger elsewhere: `postgres://USER:PASSWORD@HOST/DATABASE`, or a file. Better given as `HENGXIN_LEDGER`, which other
     /// users of the machine cannot read.
     #[arg(long, value_name = "PLACE", env = LEDGER, hide_env_values = true, global = true)]
     ledger: Option<String>,

@@ -21,7 +21,7 @@ Nothing may lie at the new place yet. Every table is copied row by row, counted 
 is verified; after a failure there is none. The key that protects identity numbers goes along: of a ledger on a server it is
 `ledger.key` in the data folder, of one in a file it lies beside it. End whatever writes to the old ledger first.")]
 pub struct Arguments {
-    /// Where the ledger is: postgres://USER:PASSWORD@HOST/DATABASE, or a file.
+    /// Where the ledger is: `postgres://USER:PASSWORD@HOST/DATABASE`, or a file.
     #[arg(long, value_name = "PLACE")]
     from: String,
     /// Where it goes, likewise.
