@@ -1,0 +1,6 @@
+//! Fuzzes the target `page_tokens`: see `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    hengxin_fuzz::run("page_tokens", input);
+});
