@@ -63,6 +63,9 @@ pub struct Arguments {
     /// Seconds a shutdown waits for requests under way.
     #[arg(long, default_value_t = 20, value_name = "SECONDS")]
     drain: u64,
+    /// Answer `GET /metrics` there, in plain text, as Prometheus reads it.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
     /// Logs as one JSON object a line.
     #[arg(long)]
     log_json: bool,
@@ -123,6 +126,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         reflection: !arguments.no_reflection,
         drain: Duration::from_secs(arguments.drain),
         notice: Duration::from_secs(arguments.notice),
+        metrics: arguments.metrics,
         ..Config::default()
     };
     until_stopped(config, engine, |address| println!("serving hengxin.v1 on {address}; Ctrl-C stops"))
@@ -141,6 +145,9 @@ pub fn until_stopped(
     runtime.block_on(async {
         let stopped = stopped().context("cannot listen for signals")?;
         let bound = bind(config, engine).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+        if let Some(address) = bound.metrics_address() {
+            println!("metrics on http://{address}/metrics");
+        }
         ready(bound.address());
         bound.run(stopped).await.map_err(|e| Failure::System(anyhow::Error::new(e)))
     })

@@ -14,6 +14,7 @@ mod grpc;
 mod heart;
 pub mod hex;
 pub mod laboratory;
+mod metrics;
 pub mod outline;
 pub mod page;
 pub mod problem;

@@ -85,6 +85,14 @@ impl Certificates {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).1)
     }
 
+    /// When the certificate of this service expires.
+    pub(crate) fn expiry(&self) -> Option<SystemTime> {
+        let chain = certificates(&self.files.certificate).ok()?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
+        let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    }
+
     /// Reads the files again when one has changed; whether one had.
     ///
     /// # Errors

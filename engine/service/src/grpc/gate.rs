@@ -14,6 +14,7 @@ use super::admission::Limits;
 use super::status::status;
 use crate::access::Access;
 use crate::engine::Engine;
+use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
 use crate::use_case::submit;
 
@@ -55,6 +56,7 @@ pub(super) struct Gate {
     waiting_max: usize,
     access: Arc<Access>,
     limits: Arc<Limits>,
+    metrics: Arc<Metrics>,
 }
 
 /// Counts a waiting request, also when its caller gives up.
@@ -72,6 +74,7 @@ impl Gate {
         load: Load,
         news: watch::Receiver<News>,
         access: Arc<Access>,
+        metrics: Arc<Metrics>,
     ) -> Gate {
         let turns = load.at_work.clamp(1, Semaphore::MAX_PERMITS);
         let turns = Arc::new(Semaphore::new(turns));
@@ -83,6 +86,7 @@ impl Gate {
             waiting_max: load.waiting,
             access,
             limits: Arc::default(),
+            metrics,
         }
     }
 
@@ -101,6 +105,11 @@ impl Gate {
         &self.limits
     }
 
+    /// What is counted.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// What streams that stay open wait for.
     pub(super) fn news(&self) -> watch::Receiver<News> {
         self.news.clone()
@@ -109,7 +118,9 @@ impl Gate {
     /// Has a write done; the bytes of its answer. A caller that gives up meanwhile does not stop it.
     pub(super) async fn write(&self, job: Job) -> Result<Vec<u8>, Status> {
         let (done, answer) = oneshot::channel();
+        let waits = self.metrics.write_waits();
         let reply = move |answer| {
+            drop(waits);
             // Nobody waiting any longer is no failure of the write.
             let _ = done.send(answer);
         };

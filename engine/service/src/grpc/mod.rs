@@ -43,6 +43,7 @@ pub(crate) use refusal::RefusalLayer;
 
 use crate::access::Access;
 use crate::engine::{Engine, Wanted};
+use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::View;
 use crate::use_case::{receipt, tier};
@@ -74,8 +75,9 @@ pub(crate) fn routes(
     wake: Option<Arc<Notify>>,
     trainer: Option<Trainer>,
     access: Arc<Access>,
+    metrics: Arc<Metrics>,
 ) -> Routes {
-    let gate = Gate::new(engine, load, news, access);
+    let gate = Gate::new(engine, load, news, access, metrics);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
             $server::new($service)

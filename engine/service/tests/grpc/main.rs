@@ -7,6 +7,7 @@ mod damage;
 mod enterprises;
 mod hostile;
 mod logs;
+mod metrics;
 mod pages;
 mod raw;
 mod refusals;
