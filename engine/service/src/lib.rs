@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod conductor;
+mod connections;
 pub mod engine;
 mod grpc;
 mod heart;

@@ -8,14 +8,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::access::Access;
 use crate::conductor::{Conductor, RunSetup};
+use crate::connections::Listener;
 use crate::engine::Engine;
-use crate::grpc::{DeadlineLayer, Load, News, ObserveLayer, RefusalLayer, SERVICES, Trainer, routes};
+use crate::grpc::{
+    DeadlineLayer, Load, News, ObserveLayer, PlaceLayer, RefusalLayer, SERVICES, Trainer, routes,
+};
 use crate::laboratory::LaboratorySetup;
 use crate::metrics::{self, Metrics, Page};
 use crate::studies::Studies;
@@ -190,11 +192,17 @@ impl Bound {
         }
         let (stop, stopped) = oneshot::channel::<()>();
         let observe = ObserveLayer::new(Arc::clone(&metrics));
-        let router = server.layer(observe).layer(RefusalLayer).layer(DeadlineLayer).add_routes(services);
+        let router = server
+            .layer(observe)
+            .layer(RefusalLayer)
+            .layer(DeadlineLayer)
+            .layer(PlaceLayer)
+            .add_routes(services);
         let stopped = async {
             // A sender that is gone means the same.
             let _ = stopped.await;
         };
+        let listener = Listener::new(listener, config.load.connections, Arc::clone(&metrics));
         let serving = async {
             match &certificates {
                 Some(certificates) => {
@@ -202,7 +210,7 @@ impl Bound {
                     router.serve_with_incoming_shutdown(connections, stopped).await
                 }
                 None => {
-                    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    let connections = ReceiverStream::new(listener.plain());
                     router.serve_with_incoming_shutdown(connections, stopped).await
                 }
             }
@@ -269,7 +277,8 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 }
 
 async fn set_all(health: &HealthReporter, status: ServingStatus) {
-    for service in SERVICES.iter().chain(&[""]) {
+    // The whole first: who hears of one service and asks about the whole is told the same.
+    for service in [""].iter().chain(&SERVICES) {
         health.set_service_status(service, status).await;
     }
 }

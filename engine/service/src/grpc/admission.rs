@@ -213,6 +213,7 @@ impl Gate {
 
     /// Who asks, for a call whose messages are admitted one by one.
     pub(super) async fn session<M: Concerns, T>(&self, request: &Request<T>) -> Result<Session, Status> {
+        self.begin(request).await?;
         let header = |name: &str| {
             let value =
                 request.metadata().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -11,6 +11,7 @@ mod mask;
 mod model;
 mod observe;
 mod parse;
+mod places;
 mod refusal;
 mod rescoring;
 mod scoring;
@@ -39,6 +40,7 @@ use tonic::service::Routes;
 
 pub(crate) use deadline::DeadlineLayer;
 pub(crate) use observe::ObserveLayer;
+pub(crate) use places::PlaceLayer;
 pub(crate) use refusal::RefusalLayer;
 
 use crate::access::Access;

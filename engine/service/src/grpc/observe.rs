@@ -110,7 +110,7 @@ impl Drop for Call {
         let took = self.begun.elapsed();
         let (method, code) = (self.method, self.code as i32);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(target: "hengxin::call", method, code, micros, "call");
+        tracing::info!(target: "hengxin::call", method = %method, code, micros, "call");
         self.metrics.ended(method, name(self.code), self.reason.take(), took);
     }
 }

@@ -6,6 +6,7 @@ mod answers;
 mod damage;
 mod enterprises;
 mod hostile;
+mod load;
 mod logs;
 mod metrics;
 mod pages;
