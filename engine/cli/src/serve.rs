@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hengxin_service::{Access, Config, Engine, EngineOptions, LaboratorySetup, RunSetup, Tls, bind};
+use hengxin_service::{Access, Config, Engine, EngineOptions, LaboratorySetup, Load, RunSetup, Tls, bind};
 use tracing_subscriber::EnvFilter;
 
 use crate::data::Place;
@@ -64,6 +64,12 @@ pub struct Arguments {
     /// Seconds a shutdown waits for requests under way.
     #[arg(long, default_value_t = 20, value_name = "SECONDS")]
     drain: u64,
+    /// Connections open at once; further ones are closed at once.
+    #[arg(long, default_value_t = 2000, value_name = "NUMBER")]
+    connections: u32,
+    /// Answer `GET /metrics` there, in plain text, as Prometheus reads it.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
     /// Logs as one JSON object a line.
     #[arg(long)]
     log_json: bool,
@@ -124,6 +130,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         reflection: !arguments.no_reflection,
         drain: Duration::from_secs(arguments.drain),
         notice: Duration::from_secs(arguments.notice),
+        metrics: arguments.metrics,
+        load: Load { connections: arguments.connections as usize, ..Load::default() },
         ..Config::default()
     };
     until_stopped(config, engine, |address| println!("serving hengxin.v1 on {address}; Ctrl-C stops"))
@@ -142,6 +150,9 @@ pub fn until_stopped(
     runtime.block_on(async {
         let stopped = stopped().context("cannot listen for signals")?;
         let bound = bind(config, engine).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+        if let Some(address) = bound.metrics_address() {
+            println!("metrics on http://{address}/metrics");
+        }
         ready(bound.address());
         bound.run(stopped).await.map_err(|e| Failure::System(anyhow::Error::new(e)))
     })

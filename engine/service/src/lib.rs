@@ -9,11 +9,13 @@
 
 pub mod access;
 pub mod conductor;
+mod connections;
 pub mod engine;
 mod grpc;
 mod heart;
 pub mod hex;
 pub mod laboratory;
+mod metrics;
 pub mod outline;
 pub mod page;
 pub mod problem;

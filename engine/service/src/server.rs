@@ -8,15 +8,18 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::access::Access;
 use crate::conductor::{Conductor, RunSetup};
+use crate::connections::Listener;
 use crate::engine::Engine;
-use crate::grpc::{DeadlineLayer, Load, News, ObserveLayer, RefusalLayer, SERVICES, Trainer, routes};
+use crate::grpc::{
+    DeadlineLayer, Load, News, ObserveLayer, PlaceLayer, RefusalLayer, SERVICES, Trainer, routes,
+};
 use crate::laboratory::LaboratorySetup;
+use crate::metrics::{self, Metrics, Page};
 use crate::studies::Studies;
 use crate::tls::{self, Certificates, Tls, TlsError};
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub drain: Duration,
     /// How long health says `NOT_SERVING` before connections are closed, so that balancers look elsewhere first.
     pub notice: Duration,
+    /// Where `GET /metrics` is answered, in plain text; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
     /// How runs are carried out; `None`: not here.
     pub runs: Option<RunSetup>,
     /// How studies of a laboratory are carried out; `None`: not here.
@@ -62,6 +67,7 @@ impl Default for Config {
             reflection: true,
             drain: Duration::from_secs(20),
             notice: Duration::ZERO,
+            metrics: None,
             runs: None,
             laboratory: None,
         }
@@ -96,6 +102,7 @@ pub struct Bound {
     engine: Arc<Engine>,
     listener: std::net::TcpListener,
     address: SocketAddr,
+    metrics: Option<std::net::TcpListener>,
     certificates: Option<Arc<Certificates>>,
 }
 
@@ -111,11 +118,17 @@ impl std::fmt::Debug for Bound {
 /// [`ServeError::Bind`] and [`ServeError::Read`].
 pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
     let certificates = config.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
-    let failed = |source| ServeError::Bind { address: config.address, source };
-    let listener = std::net::TcpListener::bind(config.address).map_err(failed)?;
+    let (listener, address) = listen(config.address)?;
+    let metrics = config.metrics.map(|address| listen(address).map(|(listener, _)| listener)).transpose()?;
+    Ok(Bound { config, engine, listener, address, metrics, certificates })
+}
+
+fn listen(address: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Bind { address, source };
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok(Bound { config, engine, listener, address, certificates })
+    let taken = listener.local_addr().map_err(failed)?;
+    Ok((listener, taken))
 }
 
 /// Serves until `shutdown` is over, then drains.
@@ -136,15 +149,24 @@ impl Bound {
         self.address
     }
 
+    /// Where `GET /metrics` is answered.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
     /// Serves until `shutdown` is over. Then health says `NOT_SERVING`, no further connections are taken, requests
     /// under way are finished within [`Config::drain`], and queued writes reach the disk.
     ///
     /// # Errors
     /// When TLS or reflection cannot be set up, or the transport fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Bound { config, engine, listener, address, certificates } = self;
+        let Bound { config, engine, listener, address, metrics: metrics_listener, certificates } = self;
         let failed = |source| ServeError::Bind { address, source };
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+        let metrics = Arc::new(Metrics::default());
+        let counted = metrics_listener.map(tokio::net::TcpListener::from_std).transpose().map_err(failed)?;
+        let page = Page::new(&metrics, Arc::clone(&engine), certificates.clone());
+        let counted = counted.map(|listener| tokio::spawn(metrics::serve(listener, page)));
         let server = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(10)))
@@ -159,8 +181,9 @@ impl Bound {
         let wake = conducting.as_ref().map(|conducting| Arc::clone(&conducting.wake));
         let modelling = config.laboratory.clone().map(|setup| Modelling::begin(&engine, setup));
         let trainer = modelling.as_ref().map(|modelling| modelling.trainer.clone());
+        let access = Arc::clone(&config.access);
         let mut services =
-            routes(Arc::clone(&engine), config.load, heard, wake, trainer, Arc::clone(&config.access))
+            routes(Arc::clone(&engine), config.load, heard, wake, trainer, access, Arc::clone(&metrics))
                 .add_service(health_service);
         if config.reflection {
             // Both versions: grpcio's own reflection client still asks for the older one.
@@ -168,11 +191,18 @@ impl Bound {
                 services.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
         }
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = server.layer(ObserveLayer).layer(RefusalLayer).layer(DeadlineLayer).add_routes(services);
+        let observe = ObserveLayer::new(Arc::clone(&metrics));
+        let router = server
+            .layer(observe)
+            .layer(RefusalLayer)
+            .layer(DeadlineLayer)
+            .layer(PlaceLayer)
+            .add_routes(services);
         let stopped = async {
             // A sender that is gone means the same.
             let _ = stopped.await;
         };
+        let listener = Listener::new(listener, config.load.connections, Arc::clone(&metrics));
         let serving = async {
             match &certificates {
                 Some(certificates) => {
@@ -180,7 +210,7 @@ impl Bound {
                     router.serve_with_incoming_shutdown(connections, stopped).await
                 }
                 None => {
-                    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    let connections = ReceiverStream::new(listener.plain());
                     router.serve_with_incoming_shutdown(connections, stopped).await
                 }
             }
@@ -223,6 +253,9 @@ impl Bound {
         };
         looking.abort();
         files.abort();
+        if let Some(counted) = counted {
+            counted.abort();
+        }
         if let Some(conducting) = conducting {
             conducting.end(config.drain).await;
         }
@@ -244,7 +277,8 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 }
 
 async fn set_all(health: &HealthReporter, status: ServingStatus) {
-    for service in SERVICES.iter().chain(&[""]) {
+    // The whole first: who hears of one service and asks about the whole is told the same.
+    for service in [""].iter().chain(&SERVICES) {
         health.set_service_status(service, status).await;
     }
 }

@@ -13,10 +13,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use crate::connections::{Connection, Listener};
 
 /// Longest handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -83,6 +84,14 @@ impl Certificates {
 
     fn now(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// When the certificate of this service expires.
+    pub(crate) fn expiry(&self) -> Option<SystemTime> {
+        let chain = certificates(&self.files.certificate).ok()?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
+        let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 
     /// Reads the files again when one has changed; whether one had.
@@ -163,9 +172,9 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 
 /// Accepts connections and shakes hands, each on its own, until nobody takes them any more.
 pub(crate) fn accept(
-    listener: TcpListener,
+    listener: Listener,
     certificates: Arc<Certificates>,
-) -> mpsc::Receiver<io::Result<TlsStream<TcpStream>>> {
+) -> mpsc::Receiver<io::Result<TlsStream<Connection>>> {
     let (ready, connections) = mpsc::channel(64);
     let turns = Arc::new(Semaphore::new(HANDSHAKES));
     tokio::spawn(async move {
@@ -175,7 +184,7 @@ pub(crate) fn accept(
                 accepted = listener.accept() => accepted,
                 () = ready.closed() => return,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok(stream) = accepted else {
                 // Out of file descriptors, or the peer is gone already: the next one may do better.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
@@ -183,8 +192,6 @@ pub(crate) fn accept(
             let (ready, acceptor) = (ready.clone(), TlsAcceptor::from(certificates.now()));
             tokio::spawn(async move {
                 let _turn = turn;
-                // Small answers go out at once; a socket that refuses is about to fail anyway.
-                let _ = stream.set_nodelay(true);
                 match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
                     Ok(Ok(stream)) => {
                         let _ = ready.send(Ok(stream)).await;

@@ -213,6 +213,7 @@ impl Gate {
 
     /// Who asks, for a call whose messages are admitted one by one.
     pub(super) async fn session<M: Concerns, T>(&self, request: &Request<T>) -> Result<Session, Status> {
+        self.begin(request).await?;
         let header = |name: &str| {
             let value =
                 request.metadata().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -284,7 +285,12 @@ impl Gate {
             detail,
         };
         let job = Job { request: None, command: Command::Audit(call), respond: Box::new(|_| Vec::new()) };
-        self.write(job).await.map(drop).map_err(|failure| {
+        let written = self.write(job).await;
+        match &written {
+            Ok(_) => self.metrics().audited(decision.id()),
+            Err(_) => self.metrics().audit_failed(),
+        }
+        written.map(drop).map_err(|failure| {
             let message =
                 format!("the audit trail cannot be written, so the call is refused: {}", failure.message());
             refuse(Code::Unavailable, "AUDIT_UNAVAILABLE", &message)

@@ -34,6 +34,11 @@ const WATCHES: [&str; 3] = [
 const STREAMS: [&str; 2] =
     ["/hengxin.v1.ScoringService/BatchEvaluate", "/hengxin.v1.LedgerService/SubmitFacts"];
 
+/// Whether a method of ours takes one message and gives one.
+pub fn is_unary(path: &str) -> bool {
+    path.starts_with("/hengxin.") && !WATCHES.contains(&path) && !STREAMS.contains(&path)
+}
+
 /// When a request ends; handlers of streams look at it between messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {

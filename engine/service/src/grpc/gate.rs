@@ -1,19 +1,22 @@
-//! Between async requests and the blocking engine: a limited number at work, a limited number waiting.
+//! Between async requests and the blocking engine: a limited number at work. How many come this far, and who is refused
+//! before, is the business of [`super::places`].
 //!
 //! Writes queue up before the one writer instead and take no turn while they wait: when another process holds the
 //! ledger for a long ingest, questions are answered all the same.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hengxin_store::{ChangePosition, Job};
 use tokio::sync::{Semaphore, oneshot, watch};
-use tonic::Status;
+use tonic::{Request, Status};
 
 use super::admission::Limits;
+use super::places::Places;
 use super::status::status;
 use crate::access::Access;
 use crate::engine::Engine;
+use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
 use crate::use_case::submit;
 
@@ -23,8 +26,14 @@ pub struct Load {
     /// Requests that read the ledger at once. More than the processors can serve would not read faster, and each holds
     /// a connection.
     pub at_work: usize,
-    /// Requests that wait for their turn; more are refused at once instead of late.
+    /// Calls under way at once, whatever they wait for. Enough that one commit holds the audit entries of many.
+    pub under_way: usize,
+    /// Calls that wait until fewer are under way; more are refused at once.
     pub waiting: usize,
+    /// How long one of them waits before it is refused.
+    pub patience: Duration,
+    /// Connections open at once; further ones are closed at once.
+    pub connections: usize,
 }
 
 impl Default for Load {
@@ -32,7 +41,14 @@ impl Default for Load {
         // Answers come from memory or the page cache: a thread a processor keeps all busy, one more each covers a wait
         // for the disk.
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Load { at_work: 2 * processors, waiting: 4096 }
+        Load {
+            at_work: 2 * processors,
+            under_way: 64 * processors,
+            waiting: 1024,
+            // A caller that is refused hears of it within 50 ms, of which some pass on the way.
+            patience: Duration::from_millis(20),
+            connections: 2000,
+        }
     }
 }
 
@@ -51,19 +67,10 @@ pub(super) struct Gate {
     engine: Arc<Engine>,
     news: watch::Receiver<News>,
     turns: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-    waiting_max: usize,
+    places: Places,
     access: Arc<Access>,
     limits: Arc<Limits>,
-}
-
-/// Counts a waiting request, also when its caller gives up.
-struct Waiting<'g>(&'g AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+    metrics: Arc<Metrics>,
 }
 
 impl Gate {
@@ -72,18 +79,11 @@ impl Gate {
         load: Load,
         news: watch::Receiver<News>,
         access: Arc<Access>,
+        metrics: Arc<Metrics>,
     ) -> Gate {
         let turns = load.at_work.clamp(1, Semaphore::MAX_PERMITS);
         let turns = Arc::new(Semaphore::new(turns));
-        Gate {
-            engine,
-            news,
-            turns,
-            waiting: Arc::default(),
-            waiting_max: load.waiting,
-            access,
-            limits: Arc::default(),
-        }
+        Gate { engine, news, turns, places: Places::new(load), access, limits: Arc::default(), metrics }
     }
 
     /// The engine, for what does not block.
@@ -101,6 +101,16 @@ impl Gate {
         &self.limits
     }
 
+    /// Lets a call begin, or refuses it because too many have.
+    pub(super) async fn begin<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        self.places.take(request.extensions()).await.map_err(|problem| status(&problem))
+    }
+
+    /// What is counted.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// What streams that stay open wait for.
     pub(super) fn news(&self) -> watch::Receiver<News> {
         self.news.clone()
@@ -109,7 +119,9 @@ impl Gate {
     /// Has a write done; the bytes of its answer. A caller that gives up meanwhile does not stop it.
     pub(super) async fn write(&self, job: Job) -> Result<Vec<u8>, Status> {
         let (done, answer) = oneshot::channel();
+        let waits = self.metrics.write_waits();
         let reply = move |answer| {
+            drop(waits);
             // Nobody waiting any longer is no failure of the write.
             let _ = done.send(answer);
         };
@@ -126,17 +138,7 @@ impl Gate {
         T: Send + 'static,
         W: FnOnce(&Engine) -> Answer<T> + Send + 'static,
     {
-        let turn = match Arc::clone(&self.turns).try_acquire_owned() {
-            Ok(turn) => turn,
-            Err(_) => {
-                let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
-                let _counted = Waiting(&self.waiting);
-                if waiting >= self.waiting_max {
-                    return Err(status(&Problem::Overloaded { waiting }));
-                }
-                Arc::clone(&self.turns).acquire_owned().await.map_err(|_| status(&Problem::Defect))?
-            }
-        };
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| status(&Problem::Defect))?;
         let engine = Arc::clone(&self.engine);
         let answer = tokio::task::spawn_blocking(move || {
             let _turn = turn;

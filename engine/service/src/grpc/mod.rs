@@ -11,6 +11,7 @@ mod mask;
 mod model;
 mod observe;
 mod parse;
+mod places;
 mod refusal;
 mod rescoring;
 mod scoring;
@@ -39,10 +40,12 @@ use tonic::service::Routes;
 
 pub(crate) use deadline::DeadlineLayer;
 pub(crate) use observe::ObserveLayer;
+pub(crate) use places::PlaceLayer;
 pub(crate) use refusal::RefusalLayer;
 
 use crate::access::Access;
 use crate::engine::{Engine, Wanted};
+use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::View;
 use crate::use_case::{receipt, tier};
@@ -74,8 +77,9 @@ pub(crate) fn routes(
     wake: Option<Arc<Notify>>,
     trainer: Option<Trainer>,
     access: Arc<Access>,
+    metrics: Arc<Metrics>,
 ) -> Routes {
-    let gate = Gate::new(engine, load, news, access);
+    let gate = Gate::new(engine, load, news, access, metrics);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
             $server::new($service)

@@ -1,25 +1,46 @@
-//! One log line per call: method, status, time taken. No addresses, codes, names or texts of requests.
+//! One log line and one measurement per call: method, status, time taken. No addresses, codes, names or texts of requests.
+//!
+//! A call has ended when the last byte of its answer is handed to the connection, or when nobody wants it any more; a
+//! stream says how it ended in its trailers, so bodies are looked through.
 
 use std::collections::HashSet;
-use std::sync::OnceLock;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use http_body::{Frame, SizeHint};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, Context, Poll, Service, http};
+use tonic::codegen::{BoxFuture, Bytes, Context, Poll, Service, http};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use tower::Layer;
 
+use super::status::DOMAIN;
+use crate::metrics::Metrics;
+
+/// How a method is called that does not exist: the word of the OpenTelemetry conventions.
+const OTHER: &str = "_OTHER";
+
 /// See the module.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ObserveLayer;
+#[derive(Clone, Debug)]
+pub struct ObserveLayer {
+    metrics: Arc<Metrics>,
+}
+
+impl ObserveLayer {
+    pub fn new(metrics: Arc<Metrics>) -> ObserveLayer {
+        ObserveLayer { metrics }
+    }
+}
 
 impl<S> Layer<S> for ObserveLayer {
     type Service = ObserveService<S>;
 
     fn layer(&self, inner: S) -> ObserveService<S> {
-        ObserveService { inner }
+        ObserveService { inner, metrics: Arc::clone(&self.metrics) }
     }
 }
 
@@ -27,6 +48,7 @@ impl<S> Layer<S> for ObserveLayer {
 #[derive(Clone, Debug)]
 pub struct ObserveService<S> {
     inner: S,
+    metrics: Arc<Metrics>,
 }
 
 impl<S> Service<http::Request<Body>> for ObserveService<S>
@@ -43,32 +65,116 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        if !tracing::enabled!(tracing::Level::INFO) {
-            return Box::pin(self.inner.call(request));
-        }
-        let method = known_method(request.uri().path()).unwrap_or("unknown").to_owned();
-        let begun = Instant::now();
+        let method = known_method(request.uri().path()).unwrap_or(OTHER);
+        let mut call = Call::begin(method, Arc::clone(&self.metrics));
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let answer = answer.await;
-            let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            // An error is answered in the head; a success states its code at the end of the body, as 0.
-            let code = answer
-                .as_ref()
-                .ok()
-                .and_then(|a| a.headers().get("grpc-status")?.to_str().ok()?.parse::<i32>().ok())
-                .unwrap_or(0);
-            tracing::info!(target: "hengxin::call", method = %method, code, micros, "call");
-            answer
+            let (head, body) = answer.await?.into_parts();
+            // An error is answered in the head; everything else says how it ended after its body.
+            call.heard(&head.headers);
+            Ok(http::Response::from_parts(head, Body::new(Answer { body, call })))
         })
     }
 }
 
+/// A call under way; it has ended when this is dropped.
+struct Call {
+    method: &'static str,
+    begun: Instant,
+    /// How it ended; a call that is dropped without a status was given up by its client.
+    code: Code,
+    reason: Option<String>,
+    metrics: Arc<Metrics>,
+}
+
+impl Call {
+    fn begin(method: &'static str, metrics: Arc<Metrics>) -> Call {
+        metrics.begun(method);
+        Call { method, begun: Instant::now(), code: Code::Cancelled, reason: None, metrics }
+    }
+
+    fn heard(&mut self, headers: &http::HeaderMap) {
+        let Some(status) = Status::from_header_map(headers) else { return };
+        self.code = status.code();
+        if self.code != Code::Ok {
+            // What others than this program refuse gives no reason that is known to be harmless.
+            let details = status.get_error_details();
+            let info = details.error_info().filter(|info| info.domain == DOMAIN);
+            self.reason = Some(info.map_or_else(|| "UNSTATED".to_owned(), |info| info.reason.clone()));
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let took = self.begun.elapsed();
+        let (method, code) = (self.method, self.code as i32);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(target: "hengxin::call", method = %method, code, micros, "call");
+        self.metrics.ended(method, name(self.code), self.reason.take(), took);
+    }
+}
+
+/// The body of an answer, watched for the status at its end.
+struct Answer {
+    body: Body,
+    call: Call,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            self.call.heard(trailers);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A code as the conventions write it.
+const fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
 /// The path of a method, unless a client made it up: then it may hold anything.
-fn known_method(path: &str) -> Option<&str> {
+fn known_method(path: &str) -> Option<&'static str> {
     static METHODS: OnceLock<HashSet<String>> = OnceLock::new();
     let name = path.strip_prefix('/')?;
-    METHODS.get_or_init(methods).contains(name).then_some(name)
+    METHODS.get_or_init(methods).get(name).map(String::as_str)
 }
 
 /// All methods there are, by the descriptors that reflection serves.

@@ -82,7 +82,7 @@ async fn a_line_says_method_code_and_time_and_nothing_of_whom_it_was_about() {
     assert!(calls("INFO hengxin::call") >= 9, "{lines:#?}");
     let refused = "method=hengxin.v1.ScoringService/Evaluate code=5";
     assert!(lines.iter().any(|line| line.contains(refused) && line.contains("micros=")), "{lines:#?}");
-    assert!(lines.iter().any(|line| line.contains("method=unknown code=12")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("method=_OTHER code=12")), "{lines:#?}");
     for line in &lines {
         for private in ["91330106MB", "公司", "张三", "ZhangSan", "罚", "某局", "110105", "127.0.0.1:"]
         {

@@ -30,13 +30,29 @@ impl Raw {
         Raw(sender)
     }
 
+    /// Begins a body and leaves it at that, until what is given is dropped.
+    pub(crate) async fn begin(&self, path: &str, part: Vec<u8>) -> impl Drop + use<> {
+        let request = Request::post(format!("http://localhost{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        let mut sender = self.0.clone().ready().await.unwrap();
+        let (_, mut stream) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+        stream.send_data(Bytes::from(part), false).unwrap();
+        Begun(stream)
+    }
+
     /// Sends a body as it is and waits for the end of the answer.
     pub(crate) async fn send(&self, path: &str, timeout: Option<&str>, body: Vec<u8>) -> Reply {
+        self.send_with(path, timeout.map(|timeout| ("grpc-timeout", timeout)), body).await
+    }
+
+    /// The same with a further header.
+    pub(crate) async fn send_with(&self, path: &str, header: Option<(&str, &str)>, body: Vec<u8>) -> Reply {
         let mut request = Request::post(format!("http://localhost{path}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
-        if let Some(timeout) = timeout {
-            request = request.header("grpc-timeout", timeout);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         let mut sender = self.0.clone().ready().await.unwrap();
         let (answer, mut stream) = sender.send_request(request.body(()).unwrap(), false).unwrap();
@@ -61,6 +77,15 @@ impl Raw {
             }
         };
         tokio::time::timeout(Duration::from_secs(20), whole).await.expect("an answer")
+    }
+}
+
+/// A body that is not yet over.
+struct Begun(h2::SendStream<Bytes>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.send_reset(h2::Reason::CANCEL);
     }
 }
 

@@ -85,13 +85,13 @@ async fn reflection_lists_every_service_and_gives_their_files_with_comments() {
 }
 
 /// An authority, a server's pair and a client's, as PEM files in a folder.
-struct Papers {
+pub(crate) struct Papers {
     authority: String,
-    tls: Tls,
+    pub(crate) tls: Tls,
     client: Identity,
 }
 
-fn papers(folder: &Path) -> Papers {
+pub(crate) fn papers(folder: &Path) -> Papers {
     let issuer = |name: &str| {
         let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -303,7 +303,8 @@ async fn a_shutdown_does_not_wait_for_ever() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_taken_on_is_refused_at_once_with_a_time_to_retry() {
-    let rig = Rig::with(|_, config| config.load = Load { at_work: 1, waiting: 2 }).await;
+    let load = Load { under_way: 1, waiting: 2, patience: Duration::from_secs(60), ..Load::default() };
+    let rig = Rig::with(|_, config| config.load = load).await;
     rig.registered(&[code(1)]).await;
     let held = rig.clock.hold();
     let ask = || {
@@ -335,7 +336,7 @@ async fn what_cannot_be_taken_on_is_refused_at_once_with_a_time_to_retry() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_in_the_middle_of_a_batch_leaves_the_service_as_it_was() {
-    let rig = Rig::with(|_, config| config.load = Load { at_work: 2, waiting: 8 }).await;
+    let rig = Rig::with(|_, config| config.load = Load { at_work: 2, ..Load::default() }).await;
     rig.registered(&[code(1)]).await;
     for _ in 0..20 {
         let settings = v1::BatchEvaluateSettings { standard: "public-test".to_owned(), ..Default::default() };
