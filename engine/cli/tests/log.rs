@@ -41,10 +41,22 @@ fn a_receipt_and_proofs_are_checked_on_a_machine_without_the_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let one = district(at);
-    let tier = ["receipt", "tier", &one, "--field", "food-production", "--as-of", "2026-10-31", "--data", "d", "--out"];
+    let tier = [
+        "receipt",
+        "tier",
+        &one,
+        "--field",
+        "food-production",
+        "--as-of",
+        "2026-10-31",
+        "--data",
+        "d",
+        "--out",
+    ];
     done(at, &[tier.as_slice(), &["receipt.json"]].concat());
     done(at, &[tier.as_slice(), &["again.json"]].concat());
-    let read = |name: &str| -> Value { serde_json::from_slice(&std::fs::read(at.join(name)).unwrap()).unwrap() };
+    let read =
+        |name: &str| -> Value { serde_json::from_slice(&std::fs::read(at.join(name)).unwrap()).unwrap() };
     let (first, second) = (read("receipt.json"), read("again.json"));
     assert_eq!(first["statement"], second["statement"], "asked for twice, decided once");
     done(at, &["log", "prove", "5", "--data", "d", "--out", "included.json"]);
@@ -62,10 +74,25 @@ fn a_receipt_and_proofs_are_checked_on_a_machine_without_the_ledger() {
     let mut forged = first.clone();
     forged["statement"]["result"] = "tier 1 of 9".into();
     std::fs::write(away.path().join("receipt.json"), forged.to_string()).unwrap();
-    refused(away.path(), &["verify", "receipt", "receipt.json", "--key", "key"], 1, "does not belong to this text");
+    refused(
+        away.path(),
+        &["verify", "receipt", "receipt.json", "--key", "key"],
+        1,
+        "does not belong to this text",
+    );
     std::fs::write(away.path().join("receipt.json"), "{}").unwrap();
-    refused(away.path(), &["verify", "receipt", "receipt.json", "--key", "key"], 2, "missing field `statement`");
-    refused(away.path(), &["verify", "proof", "included.json", "--key", "no+key"], 2, "expected `NAME+ID+BASE64`");
+    refused(
+        away.path(),
+        &["verify", "receipt", "receipt.json", "--key", "key"],
+        2,
+        "missing field `statement`",
+    );
+    refused(
+        away.path(),
+        &["verify", "proof", "included.json", "--key", "no+key"],
+        2,
+        "expected `NAME+ID+BASE64`",
+    );
 }
 
 #[test]
@@ -82,8 +109,14 @@ fn verify_names_the_entry_somebody_changed_and_a_log_that_went_backwards() {
     ledger.execute("VACUUM INTO ?1", [at.join("copy/ledger.sqlite").to_str().unwrap()]).unwrap();
     done(at, &["verify", "--data", "copy", "--key", "key"]);
     let copy = rusqlite::Connection::open(at.join("copy/ledger.sqlite")).unwrap();
-    copy.execute_batch("DROP TRIGGER tiers_is_never_changed; UPDATE tiers SET tier = tier - 1 WHERE id = 7").unwrap();
-    refused(at, &["verify", "--data", "copy", "--key", "key"], 1, "row 7 of `tiers` no longer says what was logged");
+    copy.execute_batch("DROP TRIGGER tiers_is_never_changed; UPDATE tiers SET tier = tier - 1 WHERE id = 7")
+        .unwrap();
+    refused(
+        at,
+        &["verify", "--data", "copy", "--key", "key"],
+        1,
+        "row 7 of `tiers` no longer says what was logged",
+    );
     std::fs::create_dir(at.join("young")).unwrap();
     done(at, &["demo", "--no-serve", "--enterprises", "2", "--data", "other"]);
     refused(at, &["verify", "--data", "other", "--key", "key"], 1, "not signed by");

@@ -229,7 +229,12 @@ impl std::str::FromStr for VerifyingKey {
 
     fn from_str(text: &str) -> Result<VerifyingKey, KeyError> {
         let text = text.trim();
-        let found = if text.starts_with(PRIVATE) { "a private key".to_owned() } else { format!("`{text}`") };
+        // Never quoted: what is mistaken for a public key may be a secret.
+        let found = if text.starts_with(PRIVATE) {
+            "a private key".to_owned()
+        } else {
+            format!("a text of {} characters", text.chars().count())
+        };
         let form = KeyError::Form { found, expected: "NAME+ID+BASE64" };
         if text.starts_with(PRIVATE) {
             return Err(form);

@@ -71,6 +71,16 @@ pub enum ReceiptError {
     /// Its place in the log.
     #[error("receipt: {0}")]
     Proof(#[from] ProofError),
+    /// It states something else than the entry it points at.
+    #[error("receipt: {field} is `{stated}`, but the entry of the log says `{logged}`")]
+    Contradiction {
+        /// What of the statement.
+        field: &'static str,
+        /// What it says.
+        stated: String,
+        /// What the entry says.
+        logged: String,
+    },
 }
 
 impl Receipt {
@@ -102,10 +112,80 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError`]: the first thing that is wrong.
     pub fn verify(&self, key: &VerifyingKey) -> Result<TreeHead, ReceiptError> {
-        key.open(&format!("{}\n{}\n", self.text(), self.signature))?;
+        let text = self.text();
+        let note = format!("{text}\n{}\n", self.signature);
+        let signed = key.open(&note)?;
+        if signed != text {
+            return Err(NoteError::Form("a signature within the text").into());
+        }
+        self.agree()?;
         let head = TreeHead::open(&self.head, key).map_err(ProofError::from)?;
         self.hashes.included(self.entry.as_bytes(), self.position, &head)?;
         Ok(head)
+    }
+}
+
+/// The entry of a result, as far as a statement repeats it.
+#[derive(Deserialize)]
+struct Entry {
+    table: String,
+    row: Row,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id: u64,
+    #[serde(alias = "policy")]
+    standard: String,
+    edition: String,
+    #[serde(alias = "policy_digest")]
+    standard_digest: String,
+    facts_digest: Option<String>,
+    field: Option<String>,
+    grade: Option<String>,
+    tier: Option<u64>,
+}
+
+impl Receipt {
+    /// The statement repeats what the entry says. Whom it is about stands in the entry by a number of the ledger, and is
+    /// vouched for by the signature alone.
+    fn agree(&self) -> Result<(), ReceiptError> {
+        let differ = |field, stated: &str, logged: String| {
+            Err(ReceiptError::Contradiction { field, stated: stated.to_owned(), logged })
+        };
+        let Ok(Entry { table, row }) = serde_json::from_str::<Entry>(&self.entry) else {
+            return differ("kind", &self.statement.kind, self.entry.chars().take(60).collect());
+        };
+        let said = &self.statement;
+        let result = match table.as_str() {
+            "evaluations" => row.grade.clone(),
+            _ => Some(row.tier.map_or_else(|| "no tier".to_owned(), |tier| format!("tier {tier}"))),
+        };
+        let kind = match table.as_str() {
+            "evaluations" => "evaluation",
+            "tiers" => "tier",
+            other => return differ("kind", &said.kind, other.to_owned()),
+        };
+        let facts = row.facts_digest.or_else(|| said.facts_digest.clone()).unwrap_or_default();
+        for (field, stated, logged) in [
+            ("kind", said.kind.as_str(), kind.to_owned()),
+            ("id", &said.id.to_string(), row.id.to_string()),
+            ("standard", &said.standard, row.standard),
+            ("edition", &said.edition, row.edition),
+            ("standard_digest", &said.standard_digest, row.standard_digest),
+            ("facts_digest", said.facts_digest.as_deref().unwrap_or_default(), facts),
+            ("field", said.field.as_deref().unwrap_or_default(), row.field.unwrap_or_default()),
+        ] {
+            if stated != logged {
+                return differ(field, stated, logged);
+            }
+        }
+        match result {
+            Some(result) if result != said.result && !said.result.split(' ').any(|word| word == result) => {
+                differ("result", &said.result, result)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -115,8 +195,10 @@ mod tests {
     use super::*;
     use crate::tree::{inclusion, tests as trees};
 
+    const ENTRY: &str = r#"{"table":"tiers","row":{"id":7,"subject":3,"field":"food","policy":"food","edition":"2025-01","policy_digest":"0000000000000000000000000000000000000000000000000000000000000000","tier":2}}"#;
+
     fn receipt(key: &SigningKey) -> Receipt {
-        let entries = vec![b"zero".to_vec(), b"one".to_vec(), b"two".to_vec()];
+        let entries = vec![b"zero".to_vec(), ENTRY.as_bytes().to_vec(), b"two".to_vec()];
         let (kept, roots) = trees::grow(&entries);
         let Ok(hashes) = inclusion(&kept, 3, 1);
         let head = TreeHead { origin: "log".to_owned(), number: 1, size: 3, root: roots[3], at: 5 };
@@ -135,7 +217,7 @@ mod tests {
             result: "tier 2".to_owned(),
             engine_version: "0.1.0".to_owned(),
         };
-        Receipt::sign(key, statement, "one".to_owned(), 1, Proof::from(hashes.as_slice()), head.sign(key))
+        Receipt::sign(key, statement, ENTRY.to_owned(), 1, Proof::from(hashes.as_slice()), head.sign(key))
     }
 
     #[test]
@@ -173,10 +255,39 @@ mod tests {
     fn an_entry_that_is_not_in_the_tree_is_refused_even_when_signed() {
         let key = SigningKey::generate("log").unwrap();
         let Receipt { statement, position, hashes, head, .. } = receipt(&key);
-        let forged = Receipt::sign(&key, statement, "won".to_owned(), position, hashes, head);
+        let forged = Receipt::sign(
+            &key,
+            statement,
+            ENTRY.replace("\"subject\":3", "\"subject\":4"),
+            position,
+            hashes,
+            head,
+        );
         assert!(matches!(
             forged.verify(key.public()),
             Err(ReceiptError::Proof(ProofError::NotIncluded { .. }))
         ));
+    }
+
+    #[test]
+    fn a_statement_that_contradicts_its_entry_is_refused_even_when_signed() {
+        let key = SigningKey::generate("log").unwrap();
+        for (change, field) in [
+            ((|s| "tier 1".clone_into(&mut s.result)) as fn(&mut Statement), "result"),
+            (|s| s.id = 8, "id"),
+            (|s| "evaluation".clone_into(&mut s.kind), "kind"),
+            (|s| "2026-01".clone_into(&mut s.edition), "edition"),
+            (|s| s.field = Some("tax".to_owned()), "field"),
+        ] {
+            let Receipt { mut statement, entry, position, hashes, head, .. } = receipt(&key);
+            change(&mut statement);
+            let error = Receipt::sign(&key, statement, entry, position, hashes, head)
+                .verify(key.public())
+                .unwrap_err();
+            assert!(
+                matches!(error, ReceiptError::Contradiction { field: found, .. } if found == field),
+                "{error}"
+            );
+        }
     }
 }

@@ -26,6 +26,10 @@ use crate::tls::{self, Certificates, Tls, TlsError};
 /// How often the ledger is asked what other processes wrote.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
+/// Oldest connection: whose certificate has expired or was revoked meanwhile is not let in again. Calls under way are
+/// finished first.
+const CONNECTION_AGE: Duration = Duration::from_secs(15 * 60);
+
 /// How often certificates and access rules are looked at.
 const LOOK_AT_FILES: Duration = Duration::from_secs(2);
 
@@ -115,7 +119,7 @@ impl std::fmt::Debug for Bound {
 /// Takes the socket and reads the certificates. Needs a runtime around it.
 ///
 /// # Errors
-/// [`ServeError::Bind`] and [`ServeError::Read`].
+/// [`ServeError::Bind`] and [`ServeError::Tls`].
 pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
     let certificates = config.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
     let (listener, address) = listen(config.address)?;
@@ -172,7 +176,8 @@ impl Bound {
             .http2_keepalive_timeout(Some(Duration::from_secs(10)))
             .tcp_keepalive(Some(Duration::from_secs(60)))
             .max_concurrent_streams(1024)
-            .http2_max_header_list_size(16 << 10);
+            .http2_max_header_list_size(16 << 10)
+            .max_connection_age(CONNECTION_AGE);
         let (mut health, health_service) = tonic_health::server::health_reporter();
         set_all(&health, ServingStatus::Serving).await;
         let (news, heard) = watch::channel(News::default());

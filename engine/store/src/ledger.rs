@@ -71,8 +71,8 @@ pub(crate) struct Shared {
     protector: Protector,
     /// Signs tree heads; `None` when nothing is written.
     pub(crate) signer: Option<SigningKey>,
-    /// When [`Shared::remember`] last wrote.
-    remembered: Mutex<Option<Instant>>,
+    /// The newest head this process has signed, and when [`Shared::remember`] last wrote one.
+    signed: Mutex<(Option<TreeHead>, Option<Instant>)>,
     access: Access,
     idle: Mutex<Vec<Connection>>,
 }
@@ -159,9 +159,16 @@ impl Ledger {
         connection: Connection,
     ) -> Result<Ledger> {
         schema::recognise(&connection, &place)?;
-        schema::migrate(&connection, &place, options.busy_wait)?;
+        // The step that makes the tables of the log makes its key and first entries, too: a ledger that has the tables and
+        // no key has lost it to somebody.
+        schema::migrate(&connection, &place, options.busy_wait, |connection, found| {
+            if found < log::SINCE { begin_log(connection, &place, &options) } else { Ok(()) }
+        })?;
         let protector = ensure_key(&connection, &place)?;
-        let signer = ensure_log(&connection, &place, &options)?;
+        let signer = log::check_key(&connection, &place)?.ok_or_else(|| Error::Altered {
+            entry: None,
+            detail: "its public key is gone from the settings".to_owned(),
+        })?;
         log::ensure_not_backwards(&connection, &place, signer.public())?;
         Ledger::finish(place, vocabulary, options, protector, Some(signer), connection)
     }
@@ -184,7 +191,7 @@ impl Ledger {
             protector,
             access: if signer.is_some() { Access::Write } else { Access::Read },
             signer,
-            remembered: Mutex::new(None),
+            signed: Mutex::default(),
             idle: Mutex::new(Vec::new()),
         };
         // A ledger that holds codes nobody declares is refused now, not in the middle of an answer.
@@ -292,14 +299,27 @@ impl Shared {
         }
     }
 
-    /// Keeps a new head beside the ledger, at most once a second.
-    pub(crate) fn remember(&self, head: &TreeHead) {
-        let mut last = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = &self.signer
-            && last.is_none_or(|at| at.elapsed() >= REMEMBERED_EVERY)
-        {
-            log::remember(&self.place, key, head);
-            *last = Some(Instant::now());
+    /// Refuses a head that does not come after the last one this process has signed: the ledger was put back under it.
+    pub(crate) fn expect_later(&self, head: &TreeHead) -> Result<()> {
+        let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &signed.0 {
+            Some(last) if head.number <= last.number || head.size <= last.size => {
+                Err(Error::Backwards { seen: last.size, found: head.size, head: self.place.head() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps a new head beside the ledger: at most once a second, and the last one when the ledger is closed.
+    pub(crate) fn remember(&self, head: TreeHead) {
+        let Some(key) = &self.signer else { return };
+        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        if signed.1.is_none_or(|at| at.elapsed() >= REMEMBERED_EVERY) {
+            log::remember(&self.place, key, &head);
+            signed.1 = Some(Instant::now());
+        }
+        if signed.0.as_ref().is_none_or(|last| last.number < head.number) {
+            signed.0 = Some(head);
         }
     }
 
@@ -353,20 +373,20 @@ fn ensure_key(connection: &Connection, place: &Place) -> Result<Protector> {
     made
 }
 
-/// The key of the log. A ledger without a log gets one: everything on record becomes its first entries.
-fn ensure_log(connection: &Connection, place: &Place, options: &Options) -> Result<SigningKey> {
-    if let Some(key) = log::check_key(connection, place)? {
-        return Ok(key);
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let signed = self.signed.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(key), Some(head)) = (&self.signer, &signed.0) {
+            log::remember(&self.place, key, head);
+        }
     }
-    connection.begin_write()?;
-    let made = log::ensure_key(connection, place).and_then(|key| {
-        log::begin(connection)?;
-        log::seal(connection, &key, options.clock.now())?;
-        connection.commit()?;
-        Ok(key)
-    });
-    if made.is_err() {
-        connection.roll_back();
-    }
-    made
+}
+
+/// Begins the log of a ledger that has none: everything on record becomes its first entries. Within the transaction that
+/// makes its tables.
+fn begin_log(connection: &Connection, place: &Place, options: &Options) -> Result<()> {
+    let key = log::ensure_key(connection, place)?;
+    log::begin(connection)?;
+    log::seal(connection, &key, options.clock.now())?;
+    Ok(())
 }

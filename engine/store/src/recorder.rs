@@ -194,9 +194,12 @@ fn commit(shared: &Shared, connection: &Connection) -> Result<()> {
         Some(key) => log::seal(connection, key, shared.options.clock.now())?,
         None => None,
     };
+    if let Some(head) = &head {
+        shared.expect_later(head)?;
+    }
     connection.commit()?;
     if let Some(head) = head {
-        shared.remember(&head);
+        shared.remember(head);
     }
     Ok(())
 }
@@ -223,7 +226,12 @@ pub(crate) fn begin(shared: &Shared, connection: &Connection) -> Result<()> {
     let begun = connection.begin_write();
     shared.waiting.fetch_sub(1, Ordering::Relaxed);
     match begun.map_err(Error::from) {
-        Err(Error::Busy { .. }) => Err(Error::Busy { waited: Some(shared.options.busy_wait) }),
-        result => result,
+        Err(Error::Busy { .. }) => return Err(Error::Busy { waited: Some(shared.options.busy_wait) }),
+        result => result?,
     }
+    let sealed = log::expect_sealed(connection);
+    if sealed.is_err() {
+        connection.roll_back();
+    }
+    sealed
 }

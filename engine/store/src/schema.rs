@@ -156,8 +156,13 @@ pub(crate) fn foreign(place: &Place, found: String) -> Error {
     Error::Foreign { path: place.shown(), found, expected: format!("{APPLICATION_ID:#x}") }
 }
 
-/// Brings the file to the newest schema. Two processes may try at once: one does it, the other finds it done.
-pub(crate) fn migrate(connection: &Connection, place: &Place, wait: Duration) -> Result<()> {
+/// Brings the file to the newest schema; `finish` fills the new tables, in the same transaction, and hears the version found. Two processes may try at once: one does it, the other finds it done.
+pub(crate) fn migrate(
+    connection: &Connection,
+    place: &Place,
+    wait: Duration,
+    finish: impl FnOnce(&Connection, i64) -> Result<()>,
+) -> Result<()> {
     connection.settle(wait).map_err(|error| match error.into() {
         Error::Busy { .. } => Error::Busy { waited: Some(wait) },
         error => error,
@@ -166,7 +171,11 @@ pub(crate) fn migrate(connection: &Connection, place: &Place, wait: Duration) ->
         return Ok(());
     }
     connection.begin_write()?;
-    let done = make(connection, place).and_then(|()| Ok(connection.commit()?));
+    let done = recognise(connection, place).and_then(|found| {
+        make(connection, place)?;
+        finish(connection, found)?;
+        Ok(connection.commit()?)
+    });
     if done.is_err() {
         connection.roll_back();
     }

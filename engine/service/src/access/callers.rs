@@ -110,6 +110,12 @@ impl Callers {
         let tokens = match form.tokens {
             None => None,
             Some(tokens) => {
+                // Only what lies in the folder is looked at again when it changes.
+                if Path::new(&tokens.keys).file_name() != Some(tokens.keys.as_ref()) {
+                    let detail =
+                        format!("keys: found `{}`, expected the name of a file in this folder", tokens.keys);
+                    return Err(AccessError::Fault { path, detail });
+                }
                 let path = folder.join(&tokens.keys);
                 let keys: JwkSet = parse(&path)?;
                 if keys.keys.is_empty() {

@@ -176,14 +176,24 @@ struct InForce {
     rules: rules::Rules,
     purposes: Vec<Purpose>,
     callers: callers::Callers,
-    /// Names and times of the files it was read from.
-    files: Vec<(PathBuf, Option<SystemTime>)>,
+}
+
+/// Names and times of the files of a folder.
+type Files = Vec<(PathBuf, Option<SystemTime>)>;
+
+/// The rules in force, and the files as they were looked at.
+struct Watched {
+    in_force: Arc<InForce>,
+    /// As they were when they were last read, in force or at fault.
+    read: Files,
+    /// As they were at the last look, when they had changed: read once they stand still.
+    changing: Option<Files>,
 }
 
 /// The access rules in force.
 pub struct Access {
     /// `None`: whoever reaches the service may do everything.
-    ruled: Option<(PathBuf, RwLock<Arc<InForce>>)>,
+    ruled: Option<(PathBuf, RwLock<Watched>)>,
 }
 
 impl std::fmt::Debug for Access {
@@ -203,8 +213,10 @@ impl Access {
     /// # Errors
     /// [`AccessError`]: what is wrong with the folder.
     pub fn ruled(folder: &Path) -> Result<Access, AccessError> {
-        let read = InForce::read(folder)?;
-        Ok(Access { ruled: Some((folder.to_owned(), RwLock::new(Arc::new(read)))) })
+        let read = files(folder)?;
+        let in_force = Arc::new(InForce::read(folder, &read)?);
+        let watched = Watched { in_force, read, changing: None };
+        Ok(Access { ruled: Some((folder.to_owned(), RwLock::new(watched))) })
     }
 
     /// Whether there are rules.
@@ -214,33 +226,36 @@ impl Access {
 
     fn now(&self) -> Option<Arc<InForce>> {
         let (_, current) = self.ruled.as_ref()?;
-        Some(Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner).in_force))
     }
 
-    /// Reads the folder again when a file in it has changed; whether it had. The last good rules stay when it has a fault.
+    /// Reads the folder again when a file in it has changed and stands still since the last look: half of what is being
+    /// written may be sound by itself. Whether it read it. The last good rules stay when it has a fault.
     ///
     /// # Errors
-    /// [`AccessError`]; asked again before the next change it says nothing.
+    /// [`AccessError`]: a fault once for each change, a file that cannot be read at every look.
     pub fn look_again(&self) -> Result<bool, AccessError> {
         let Some((folder, current)) = &self.ruled else { return Ok(false) };
-        let files = InForce::files(folder)?;
-        if self.now().is_some_and(|now| now.files == files) {
+        let found = files(folder)?;
+        let mut watched = current.write().unwrap_or_else(PoisonError::into_inner);
+        if watched.read == found {
+            watched.changing = None;
             return Ok(false);
         }
-        match InForce::read(folder) {
-            Ok(read) => {
-                *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
-                Ok(true)
-            }
-            Err(error) => {
-                // Said once for each change, not at every look.
-                let mut held = current.write().unwrap_or_else(PoisonError::into_inner);
-                if let Some(now) = Arc::get_mut(&mut held) {
-                    now.files = files;
-                }
-                Err(error)
+        if watched.changing.as_ref() != Some(&found) {
+            watched.changing = Some(found);
+            return Ok(false);
+        }
+        match InForce::read(folder, &found) {
+            Ok(read) => watched.in_force = Arc::new(read),
+            Err(error @ AccessError::Read { .. }) => return Err(error),
+            Err(fault) => {
+                watched.read = found;
+                return Err(fault);
             }
         }
+        watched.read = found;
+        Ok(true)
     }
 
     /// Who asks.
@@ -285,24 +300,11 @@ fn about(call: &Call) -> String {
 }
 
 impl InForce {
-    fn files(folder: &Path) -> Result<Vec<(PathBuf, Option<SystemTime>)>, AccessError> {
-        let failed = |source| AccessError::Read { path: folder.to_owned(), source };
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            files.push((entry.path(), entry.metadata().and_then(|data| data.modified()).ok()));
-        }
-        files.sort();
-        Ok(files)
-    }
-
-    fn read(folder: &Path) -> Result<InForce, AccessError> {
-        let files = InForce::files(folder)?;
-        let rules = rules::Rules::read(folder, &files)?;
-        let path = folder.join("purposes.json");
-        let purposes: Vec<Purpose> = parse(&path)?;
+    fn read(folder: &Path, files: &Files) -> Result<InForce, AccessError> {
+        let rules = rules::Rules::read(folder, files)?;
+        let purposes: Vec<Purpose> = parse(&folder.join("purposes.json"))?;
         let callers = callers::Callers::read(folder)?;
-        Ok(InForce { rules, purposes, callers, files })
+        Ok(InForce { rules, purposes, callers })
     }
 
     fn expect_purpose(&self, call: &Call) -> Result<(), Refusal> {
@@ -321,6 +323,19 @@ impl InForce {
             expected: list(purpose.bases.iter().map(String::as_str).collect()),
         })
     }
+}
+
+fn files(folder: &Path) -> Result<Files, AccessError> {
+    let failed = |source| AccessError::Read { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        // Of what a link leads to, not of the link.
+        let changed = std::fs::metadata(&path).and_then(|data| data.modified()).ok();
+        files.push((path, changed));
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn read(path: &Path) -> Result<String, AccessError> {

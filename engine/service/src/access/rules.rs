@@ -41,7 +41,15 @@ impl Rules {
         for (path, _) in files.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "cedar")) {
             let part = read(path)?;
             // On its own first, so that a fault names its file.
-            PolicySet::from_str(&part).map_err(|error| fault(path, told(&error)))?;
+            let rules = PolicySet::from_str(&part).map_err(|error| fault(path, told(&error)))?;
+            if rules.is_empty() {
+                return Err(fault(path, "found no rule, expected at least one".to_owned()));
+            }
+            if let Some(nameless) = rules.policies().find(|rule| rule.annotation("id").is_none()) {
+                let detail =
+                    format!("found a rule without a name, expected `@id(\"…\")` before it: {nameless}");
+                return Err(fault(path, detail.replace('\n', " ")));
+            }
             text.push_str(&part);
             text.push('\n');
         }

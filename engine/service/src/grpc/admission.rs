@@ -5,7 +5,7 @@
 //! decision, and that the call was made, are on disk before the call is carried out; when they cannot be written, the
 //! call is refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -68,8 +68,9 @@ impl About {
         About { person: Some(person.to_owned()), ..About::default() }
     }
 
+    /// The field is a caller's text, and goes into the audit trail.
     fn in_field(self, field: &str) -> About {
-        About { field: field.to_owned(), ..self }
+        About { field: parse::cut(field).chars().filter(|c| !c.is_control()).collect(), ..self }
     }
 }
 
@@ -178,6 +179,13 @@ pub(super) struct Session {
     basis: String,
 }
 
+impl Session {
+    /// For whom the caller acts, where the message does not say it: what a batch of facts is recorded under.
+    pub(super) fn speaks_for(&self) -> &str {
+        &self.caller.department
+    }
+}
+
 /// The most that is shown of an enterprise's facts.
 pub(super) type Sight = Disclosure;
 
@@ -228,11 +236,7 @@ impl Gate {
         let identified = self.access().identify(&credentials);
         let session = |caller| Session { caller, purpose, basis };
         match identified {
-            Ok(caller) if self.limits().take(&caller) => Ok(session(caller)),
-            Ok(caller) => {
-                let message = format!("`{}` calls more often than agreed: try again later", caller.name);
-                Err(refuse(Code::ResourceExhausted, "CALLER_LIMIT", &message))
-            }
+            Ok(caller) => Ok(session(caller)),
             Err(refusal) => {
                 let unknown = Caller { name: "unknown".to_owned(), ..Caller::local() };
                 self.leave_trail(M::ACTION, &session(unknown), &About::default(), &Err(refusal.clone()))
@@ -251,6 +255,10 @@ impl Gate {
         // Who knows no callers has nothing to decide, and no trail could tell who it was.
         if !self.access().is_ruled() {
             return Ok(Disclosure::NotPublic);
+        }
+        if !self.limits().take(&session.caller) {
+            let message = format!("`{}` calls more often than agreed: try again later", session.caller.name);
+            return Err(refuse(Code::ResourceExhausted, "CALLER_LIMIT", &message));
         }
         let about = message.about();
         let (access, asked, whom) = (Arc::clone(self.access()), session.clone(), about.clone());
@@ -320,6 +328,7 @@ fn decide(
     let caller = &session.caller;
     if let Some(person) = &about.person
         && *person != caller.name
+        && *person != caller.department
     {
         return Ok(Err(Refusal::Person { found: parse::cut(person), expected: caller.name.clone() }));
     }
@@ -333,11 +342,12 @@ fn decide(
     if about.enterprises.is_empty() && about.territories.is_empty() {
         return Ok(access.decide(caller, &call(Resource::Service)));
     }
-    let mut resources: Vec<Resource> = about.territories.iter().cloned().map(Resource::Territory).collect();
-    resources.extend(enterprises(engine, caller, &about.enterprises)?);
+    let regions = about.territories.iter().cloned().map(|region| Ok(Resource::Territory(region)));
+    // One after another: a caller who may ask for nothing costs no more than the first.
+    let resources = regions.chain(enterprises(engine, caller, &about.enterprises)?);
     let mut all: Option<Permission> = None;
     for resource in resources {
-        match access.decide(caller, &call(resource)) {
+        match access.decide(caller, &call(resource?)) {
             Err(refusal) => return Ok(Err(refusal)),
             Ok(permission) => match &mut all {
                 None => all = Some(permission),
@@ -352,10 +362,15 @@ fn decide(
 }
 
 /// Enterprises as rules see them: where they are registered, and whether they consent to the caller's department.
-fn enterprises(engine: &Engine, caller: &Caller, named: &[String]) -> Answer<Vec<Resource>> {
+fn enterprises<'a>(
+    engine: &'a Engine,
+    caller: &'a Caller,
+    named: &'a [String],
+) -> Answer<impl Iterator<Item = Answer<Resource>> + 'a> {
     let snapshot = engine.snapshot(None)?;
     let (today, vocabulary) = (engine.today(), engine.ledger().vocabulary());
-    let resource = |text: &String| {
+    let distinct: BTreeSet<&String> = named.iter().collect();
+    Ok(distinct.into_iter().map(move |text| {
         // A text that is no code, and a code nobody knows, are somewhere in the nation.
         let (region, consent) = match text.parse::<Uscc>() {
             Ok(code) => {
@@ -367,8 +382,7 @@ fn enterprises(engine: &Engine, caller: &Caller, named: &[String]) -> Answer<Vec
             Err(_) => (None, false),
         };
         Ok(Resource::Enterprise { code: text.clone(), region, consent })
-    };
-    named.iter().map(resource).collect()
+    }))
 }
 
 fn refused(refusal: &Refusal) -> Status {
@@ -393,7 +407,8 @@ fn submitted(request: &v1::SubmitFactsRequest) -> About {
         request.deliveries.iter().map(|delivery| delivery.region.clone()).collect();
     territories.sort_unstable();
     territories.dedup();
-    About { territories, ..About::many(&codes) }
+    let person = (!request.source.is_empty()).then(|| request.source.clone());
+    About { territories, person, ..About::many(&codes) }
 }
 
 #[cfg(test)]

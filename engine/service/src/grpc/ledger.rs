@@ -59,8 +59,11 @@ impl LedgerService for Ledger {
         let mut messages = request.into_inner();
         let mut submission = Submission::default();
         while let Some(message) = messages.next().await {
-            let message = message.map_err(worded)?;
+            let mut message = message.map_err(worded)?;
             self.gate.admit_part(&session, &message).await?;
+            if message.source.is_empty() {
+                session.speaks_for().clone_into(&mut message.source);
+            }
             // Checking a large message takes a while; it is done where that hurts nobody.
             submission = self.gate.run(move |engine| submission.take(engine, message)).await?;
         }
@@ -258,15 +261,22 @@ fn list(engine: &Engine, request: &v1::ListFactsRequest, sight: Sight) -> Answer
     let page = reader.page(request.page_size, &request.page_token, Listing::Facts, &filter);
     let read = (|| Some((subject?, known_at?, page?)))();
     let (subject, known_at, (size, after)) = reader.finish(read)?;
-    // What is not shown is left out before anything is counted, sorted or cut into pages.
+    // What is not shown is left out before anything is counted, sorted or cut into pages. Of codes that are all masked
+    // nothing is left, which is not the same as none asked for.
+    let mut nothing = false;
     if sight < Disclosure::NotPublic {
         let all =
             (0..vocabulary.codes.len()).filter_map(|place| vocabulary.code_id(&vocabulary.codes[place].id));
         let wanted: Vec<CodeId> = if codes.is_empty() { all.collect() } else { codes };
         codes = wanted.into_iter().filter(|code| vocabulary.code(*code).disclosure <= sight).collect();
+        nothing = codes.is_empty();
     }
     let masked_codes = masked_codes(vocabulary, sight);
-    let page = facts::list(engine, subject, &codes, known_at, size, after.as_ref(), &filter)?;
+    let mut page = facts::list(engine, subject, &codes, known_at, size, after.as_ref(), &filter)?;
+    if nothing {
+        page.rows.clear();
+        page.next.clear();
+    }
     Ok(v1::ListFactsResponse {
         facts: page
             .rows
@@ -294,6 +304,10 @@ fn get(
     let vocabulary = engine.ledger().vocabulary();
     found.counts.retain(|(code, _)| vocabulary.code(*code).disclosure <= sight);
     let mut enterprise = details(vocabulary, &found);
+    // Without a registration the name comes from some other fact, which may be masked.
+    if sight < Disclosure::NotPublic && enterprise.registration.is_none() {
+        enterprise.display_name.clear();
+    }
     enterprise.masked_codes = masked_codes(vocabulary, sight);
     Ok(v1::GetEnterpriseResponse {
         enterprise: Some(enterprise),

@@ -4,7 +4,7 @@
 //! are records: whoever may see only what is public gets no reading and no fact at all, for a line without facts would
 //! tell as much as one with them; whoever may see what is limited does not see facts that are not public.
 
-use hengxin_core::vocabulary::{Disclosure, Vocabulary};
+use hengxin_core::vocabulary::{Disclosure, Mark, Shape, Vocabulary};
 use hengxin_proto::v1;
 
 use super::admission::Sight;
@@ -24,8 +24,10 @@ pub(super) fn shown(mut evaluation: v1::Evaluation, vocabulary: &Vocabulary, sig
         keep(&mut finding.evidence);
     }
     for line in evaluation.explanation.iter_mut().flat_map(|explanation| &mut explanation.lines) {
+        let before = line.evidence.len();
         keep(&mut line.evidence);
-        if sight == Disclosure::Public {
+        // A reading tells of every fact behind it.
+        if sight == Disclosure::Public || line.evidence.len() < before {
             line.reading.clear();
         }
     }
@@ -57,6 +59,16 @@ pub(super) fn shown_fact(mut fact: v1::Fact, vocabulary: &Vocabulary, sight: Sig
                 field.masked = true;
             }
         }
+    }
+    // Marks are facts of their own, and show on the fact they speak of.
+    let shows = |wanted: Mark| {
+        vocabulary.codes.iter().all(|code| code.shape != Shape::Mark(wanted) || code.disclosure <= sight)
+    };
+    if !shows(Mark::Repair) {
+        fact.repaired_on.clear();
+    }
+    if !shows(Mark::Objection) {
+        fact.objections.clear();
     }
     fact
 }

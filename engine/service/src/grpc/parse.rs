@@ -283,6 +283,10 @@ pub(super) fn evaluation_name(text: &str) -> Result<(Uscc, u64), String> {
     if number.to_string() != id {
         return Err(expected());
     }
+    // The bare code: what stands before it has been taken off once already.
+    if code.contains('/') {
+        return Err(expected());
+    }
     Ok((enterprise(code)?, number))
 }
 

@@ -507,12 +507,14 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
     let enterprise = matches!(call.resource, Resource::Enterprise { .. });
     let consent = matches!(call.resource, Resource::Enterprise { consent: true, .. });
     let placed = enterprise && own;
-    let receipt = method.starts_with("Issue");
+    let receipt = method == "IssueTierReceipt";
     let looks_up = service == "LedgerService" && method != "SubmitFacts";
-    let evaluates = service == "ScoringService" || method == "CompareStandards";
+    let evaluates =
+        service == "ScoringService" || method == "CompareStandards" || method == "IssueEvaluationReceipt";
     match (service, method) {
         ("StandardService", _) if !evaluates => return true,
-        ("LogService", _) if !receipt => return true,
+        ("StandardService", "CompareStandards") if !enterprise => return true,
+        ("LogService", _) if !receipt && !evaluates => return true,
         _ => {}
     }
     match (role, call.purpose.as_str()) {

@@ -26,20 +26,26 @@ fn altered(entry: u64, detail: String) -> Error {
 
 /// Checks everything against `key`, which should come from elsewhere than the ledger.
 pub(crate) fn check(connection: &Connection, key: &VerifyingKey) -> Result<CheckedLog> {
-    every_row(connection)?;
+    let rows = every_row(connection)?;
     let checked = tree(connection, key)?;
+    if rows != checked.entries {
+        let detail = format!("{rows} rows have entries, expected {}: one for every entry", checked.entries);
+        return Err(Error::Altered { entry: None, detail });
+    }
     bulk(connection)?;
     projections(connection)?;
     Ok(checked)
 }
 
-/// Every row says what its entry says, and has one.
-fn every_row(connection: &Connection) -> Result<()> {
-    let parts = source::read_parts(connection, |_| Ok(i64::MIN), |_, _| Ok(()))?;
+/// Every row says what its entry says, and has one. How many rows there are.
+fn every_row(connection: &Connection) -> Result<u64> {
+    let mut compared = 0;
+    let parts = source::read_parts(connection, |_| Some(i64::MIN), |_, _| Ok(()))?;
     let nothing = Parts::default();
     let mut moments = parts.keys().copied().collect::<std::collections::BTreeSet<_>>();
     let entry_of = |source: &Source, row: i64| position(connection, source, row);
     BATCHES.walk(connection, i64::MIN, |moment, _, row| {
+        compared += 1;
         moments.remove(&moment);
         let entry = parts.get(&moment).unwrap_or(&nothing).entry(row);
         compare(connection, &BATCHES, moment, entry_of(&BATCHES, moment)?, &entry)
@@ -52,11 +58,13 @@ fn every_row(connection: &Connection) -> Result<()> {
     }
     for source in source::singles() {
         source.walk(connection, i64::MIN, |number, _, row| {
+            compared += 1;
             compare(connection, source, number, entry_of(source, number)?, &source.entry(row))
         })?;
     }
     every_entry_has_its_row(connection)?;
-    marks(connection)
+    marks(connection)?;
+    Ok(compared)
 }
 
 /// The marks say how far each table is in the log: one that runs ahead would keep later rows out of it.
@@ -246,14 +254,18 @@ fn projections(connection: &Connection) -> Result<()> {
         (
             "a run is not in the state of its last event",
             "SELECT run, state FROM run_states
-             WHERE state <> (SELECT state FROM run_events WHERE run_events.run = run_states.run ORDER BY id DESC LIMIT 1)
+             WHERE state IS DISTINCT FROM
+                   (SELECT state FROM run_events WHERE run_events.run = run_states.run ORDER BY id DESC LIMIT 1)
+             UNION ALL SELECT id, field FROM runs WHERE id NOT IN (SELECT run FROM run_states)
              LIMIT 1",
         ),
         (
             "a study is not in the state of its last event",
             "SELECT study, state FROM study_states
-             WHERE state <> (SELECT state FROM study_events WHERE study_events.study = study_states.study
-                             ORDER BY id DESC LIMIT 1)
+             WHERE state IS DISTINCT FROM
+                   (SELECT state FROM study_events WHERE study_events.study = study_states.study
+                    ORDER BY id DESC LIMIT 1)
+             UNION ALL SELECT id, kind FROM studies WHERE id NOT IN (SELECT study FROM study_states)
              LIMIT 1",
         ),
     ];

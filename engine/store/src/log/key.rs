@@ -56,6 +56,13 @@ pub(crate) fn ensure_key(connection: &Connection, place: &Place) -> Result<Signi
     if let Some(key) = check_key(connection, place)? {
         return Ok(key);
     }
+    // Who has signed heads of this ledger has seen its log: it was taken away.
+    if let Some(seen) = last_seen(place)? {
+        return Err(Error::Altered {
+            entry: None,
+            detail: format!("it is gone, but `{}` names it", seen.display()),
+        });
+    }
     let path = place.signing_key();
     let failed = |error: std::io::Error| Error::io(&path, error);
     // A key without a log is left over from an attempt that was cut off; it is as good as a new one.
@@ -93,8 +100,13 @@ pub(crate) fn bring_key(key: &SigningKey, to: &Place) -> Result<()> {
 /// Writes a file that its owner alone can read, whole or not at all; fails when there is one.
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     let new = longer(path, ".new");
+    // Left over from an attempt that was cut off; who may read it is not known.
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -110,12 +122,26 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     written.and(removed)
 }
 
-/// Keeps the head for [`ensure_not_backwards`]. A failure is no failure of the write it follows: the head of an earlier
-/// write stays, which only notices less.
+/// Keeps the head for [`ensure_not_backwards`], unless a later one is kept. A failure is no failure of the write it
+/// follows: the head of an earlier write stays, which only notices less.
 pub(crate) fn remember(place: &Place, key: &SigningKey, head: &TreeHead) {
     let path = place.head();
-    let new = longer(&path, ".new");
+    let kept = std::fs::read_to_string(&path).ok().and_then(|note| TreeHead::open(&note, key.public()).ok());
+    if kept.is_some_and(|kept| kept.size >= head.size) {
+        return;
+    }
+    // Two processes may keep one at once: each writes a file of its own.
+    let new = longer(&path, &format!(".{}.new", std::process::id()));
     let _ = std::fs::write(&new, head.sign(key)).and_then(|()| std::fs::rename(&new, &path));
+}
+
+/// The file of the last head, when there is one.
+fn last_seen(place: &Place) -> Result<Option<PathBuf>> {
+    let path = place.head();
+    match path.try_exists() {
+        Ok(there) => Ok(there.then_some(path)),
+        Err(error) => Err(Error::io(&path, error)),
+    }
 }
 
 /// Refuses a ledger that has fewer entries than this machine has seen, or other ones.
@@ -124,10 +150,12 @@ pub(crate) fn ensure_not_backwards(
     place: &Place,
     public: &VerifyingKey,
 ) -> Result<()> {
-    let path = place.head();
-    // A head nobody can read, or of another ledger, shows nothing; the key check has named a ledger that was exchanged.
-    let Ok(note) = std::fs::read_to_string(&path) else { return Ok(()) };
-    let Ok(seen) = TreeHead::open(&note, public) else { return Ok(()) };
+    let Some(path) = last_seen(place)? else { return Ok(()) };
+    let note = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+    let seen = TreeHead::open(&note, public).map_err(|error| Error::Altered {
+        entry: None,
+        detail: format!("`{}` is no head of it: {error}", path.display()),
+    })?;
     let now = size(connection)?;
     if now < seen.size {
         return Err(Error::Backwards { seen: seen.size, found: now, head: path });

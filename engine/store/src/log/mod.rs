@@ -14,10 +14,13 @@ mod read;
 mod seal;
 mod source;
 
+/// The schema version that brought the log.
+pub(crate) const SINCE: i64 = 4;
+
 pub use check::CheckedLog;
 pub use read::{Log, LogEntry};
 
 pub(crate) use check::check;
 pub(crate) use key::{bring_key, check_key, ensure_key, ensure_not_backwards, remember};
-pub(crate) use seal::{begin, seal};
+pub(crate) use seal::{begin, expect_sealed, seal};
 pub(crate) use source::Bulk;

@@ -29,23 +29,36 @@ pub(super) fn size(connection: &Connection) -> Result<u64> {
     Ok(last.map_or(0, |last| u64::try_from(last).map_or(0, |last| last + 1)))
 }
 
+/// Refuses to go on where rows lie that no transaction of this program sealed: the next head would vouch for them.
+pub(crate) fn expect_sealed(connection: &Connection) -> Result<()> {
+    match source::grown(connection)?.first() {
+        None => Ok(()),
+        Some((source, mark)) => Err(Error::Altered {
+            entry: None,
+            detail: format!("`{}` does not end with its row {mark}, the last one in the log", source.table),
+        }),
+    }
+}
+
 /// Adds entries for all rows of history that have none yet, and signs the new head. Only sound while the write lock is
-/// held, as the last thing before the commit. The new head, when there is one.
+/// held, as the last thing before the commit, after [`expect_sealed`] as the first. The new head, when there is one.
 pub(crate) fn seal(connection: &Connection, key: &SigningKey, now: Moment) -> Result<Option<TreeHead>> {
+    let grown = source::grown(connection)?;
+    if grown.is_empty() {
+        return Ok(None);
+    }
+    let mark =
+        |table: &Source| grown.iter().find(|(source, _)| source.table == table.table).map(|(_, mark)| *mark);
     let before = size(connection)?;
     let mut tree = Growing { connection, frontier: Frontier::load(&KeptNodes(connection), before)? };
     let mut marks = Vec::new();
-    let parts = source::read_parts(
-        connection,
-        |part| mark(connection, part),
-        |part, last| {
-            marks.push((part.table, last));
-            Ok(())
-        },
-    )?;
+    let parts = source::read_parts(connection, mark, |part, last| {
+        marks.push((part.table, last));
+        Ok(())
+    })?;
     let nothing = Parts::default();
     let mut seal_table = |table: &Source, text: &dyn Fn(i64, &str) -> String| -> Result<()> {
-        let from = mark(connection, table)?;
+        let Some(from) = mark(table) else { return Ok(()) };
         let mut to = from;
         table.walk(connection, from, |number, _, row| {
             to = number;
@@ -85,11 +98,6 @@ pub(crate) fn seal(connection: &Connection, key: &SigningKey, now: Moment) -> Re
         .prepare_cached("INSERT INTO log_heads (number, size, head) VALUES (?1, ?2, ?3)")?
         .execute((head_number, i64::try_from(head.size).unwrap_or(i64::MAX), head.sign(key)))?;
     Ok(Some(head))
-}
-
-fn mark(connection: &Connection, table: &Source) -> Result<i64> {
-    let mut statement = connection.prepare_cached("SELECT last FROM log_marks WHERE source = ?1")?;
-    Ok(statement.query_row([table.table], |row| row.get(0)).optional()?.unwrap_or(i64::MIN))
 }
 
 struct Growing<'a> {

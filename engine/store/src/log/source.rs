@@ -114,6 +114,33 @@ pub(super) fn all() -> impl Iterator<Item = &'static Source> {
     PARTS.iter().chain([&BATCHES]).chain(singles())
 }
 
+/// The tables with rows after their marks: those that this transaction wrote, or somebody past the log. One question,
+/// for a server is a turn away.
+pub(super) fn grown(connection: &Connection) -> Result<Vec<(&'static Source, i64)>> {
+    let last: Vec<String> =
+        all().map(|Source { table, key, .. }| format!("(SELECT max({key}) FROM {table})")).collect();
+    let marks = "SELECT source, last FROM log_marks";
+    let mut marked = std::collections::HashMap::new();
+    let mut statement = connection.prepare_cached(marks)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        marked.insert(row.get::<String>(0)?, row.get::<i64>(1)?);
+    }
+    drop(rows);
+    let mut statement = connection.prepare_cached(&format!("SELECT {}", last.join(", ")))?;
+    let mut rows = statement.query([])?;
+    let mut grown = Vec::new();
+    if let Some(row) = rows.next()? {
+        for (place, source) in all().enumerate() {
+            let mark = marked.get(source.table).copied();
+            if row.get::<Option<i64>>(place)? != mark {
+                grown.push((source, mark.unwrap_or(i64::MIN)));
+            }
+        }
+    }
+    Ok(grown)
+}
+
 impl Source {
     /// Calls `each` with number and text of every row after `after`, in order. Of parts also with their moment.
     pub(super) fn walk(
@@ -298,16 +325,17 @@ impl Parts {
     }
 }
 
-/// Reads the rows of all parts after the marks, which `after` gives for each table; `last` hears how far they go.
+/// Reads the rows of all parts after the marks, which `after` gives for each table, `None` for one without such rows;
+/// `last` hears how far they go.
 pub(super) fn read_parts(
     connection: &Connection,
-    after: impl Fn(&Source) -> Result<i64>,
+    after: impl Fn(&Source) -> Option<i64>,
     mut last: impl FnMut(&Source, i64) -> Result<()>,
 ) -> Result<PartsByMoment> {
     let mut found = PartsByMoment::new();
     for (place, part) in PARTS.iter().enumerate() {
         let column = part.moment_column();
-        let from = after(part)?;
+        let Some(from) = after(part) else { continue };
         let mut to = from;
         part.walk(connection, from, |number, row, text| {
             let parts = found.entry(row.get(column)?).or_default();

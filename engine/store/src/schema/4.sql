@@ -4,9 +4,9 @@
 CREATE TABLE audit (
     id        INTEGER PRIMARY KEY,
     at        INTEGER NOT NULL,
-    -- The method, as `/hengxin.v1.SupervisionService/GetTier` or `GET /enterprises/{code}`.
+    -- The method, as `SupervisionService.GetTier`.
     method    TEXT NOT NULL,
-    -- Who called: the name in the certificate or token, `local` on a service without access rules.
+    -- Who called: the name in the certificate or token; `unknown` for who was not believed.
     caller    TEXT NOT NULL,
     -- The department the caller acts for; empty when none is known.
     department TEXT NOT NULL,
