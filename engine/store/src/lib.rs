@@ -17,6 +17,7 @@
 
 mod append;
 mod audit;
+mod backup;
 mod clock;
 mod deliveries;
 mod dictionary;
@@ -45,6 +46,7 @@ mod words;
 mod writer;
 
 pub use audit::{AuditRecord, Call, Decision};
+pub use backup::back_up;
 pub use clock::{Clock, SystemClock};
 pub use encode::{Key as RecordKey, key as record_key};
 pub use error::{Error, Fault, Result};
