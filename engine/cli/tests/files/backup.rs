@@ -176,7 +176,7 @@ fn a_backup_that_is_not_well_is_refused_with_what_is_wrong_and_leaves_nothing() 
     check("no-manifest", 2, "expected a backup", &|backup| {
         fs::remove_file(backup.join("manifest.json")).expect("removed");
     });
-    check("forged", 1, "the ledger was changed past this program", &|backup| {
+    check("forged", 1, "fact 1 does not match its digest", &|backup| {
         forge(backup, "DROP TRIGGER facts_is_never_changed; UPDATE facts SET occurred_on = occurred_on + 1;");
     });
     check("newer", 1, "use a newer program", &|backup| forge(backup, "PRAGMA user_version = 999"));
