@@ -139,7 +139,7 @@ async fn measure(service: &Service, address: &str, duration: Duration, times: f6
         p99(&told.answered),
         p99(&told.answered) / p99(&normal)
     );
-    let late = told.refused.iter().filter(|took| **took > REFUSED_WITHIN.as_micros() as u64).count();
+    let late = told.refused.iter().filter(|took| Duration::from_micros(**took) > REFUSED_WITHIN).count();
     println!(
         "refused: {:.0} calls/s, p50 {:.1} ms, p99 {:.1} ms, slowest {:.1} ms, {:.2} % after more than {} ms",
         per_second(told.refused.len()),
@@ -216,8 +216,8 @@ async fn paced(channels: &[Channel], rate: f64, duration: Duration) -> Outcome<T
     let begun = Instant::now();
     let mut sent = 0u64;
     while begun.elapsed() < duration {
-        let due = (begun.elapsed().as_secs_f64() * rate) as u64;
-        while sent < due {
+        let now = begun.elapsed().as_secs_f64();
+        while (sent as f64) < now * rate {
             sent += 1;
             if outstanding.load(Ordering::Relaxed) >= OUTSTANDING {
                 left_out.fetch_add(1, Ordering::Relaxed);

@@ -39,6 +39,11 @@ impl Place {
         crate::standards::load_or_shipped(self.standards.as_deref())
     }
 
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        &self.data
+    }
+
     /// The ledger, made when there is none.
     pub fn create(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
         std::fs::create_dir_all(&self.data)

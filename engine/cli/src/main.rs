@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed (the system or the data folder), 2 bad input (arguments, files, codes, documents).
 
+mod backup;
 mod codes;
 mod compare;
 mod conflicts;
@@ -30,11 +31,13 @@ mod question;
 mod reasons;
 mod receipt;
 mod rescore;
+mod restore;
 mod runs;
 mod schedules;
 mod score;
 mod score_history;
 mod serve;
+mod staging;
 mod standards;
 mod tier;
 mod train;
@@ -137,6 +140,10 @@ enum Command {
     Receipt(receipt::Arguments),
     /// Check a ledger, a proof or a receipt, offline, with the public key alone.
     Verify(verify::Arguments),
+    /// Copy a data folder that may be in use, with what is needed to check the copy.
+    Backup(backup::Arguments),
+    /// Make a data folder from a backup, after the whole of it has been checked.
+    Restore(restore::Arguments),
     /// Print a completion script for a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -176,6 +183,8 @@ fn main() -> std::process::ExitCode {
         Command::Log(arguments) => log::run(&arguments),
         Command::Receipt(arguments) => receipt::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -93,13 +93,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The key itself, or a file with it.
-fn key(text: &str) -> Result<VerifyingKey, Failure> {
+pub fn key(text: &str) -> Result<VerifyingKey, Failure> {
     let text = if text.contains('+') { text.to_owned() } else { log::read(Path::new(text))? };
     text.parse().map_err(|error| Failure::Input(format!("--key: {error}")))
 }
 
 /// Something is wrong: exit code 1.
-fn not_well(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+pub fn not_well(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     Failure::System(anyhow::Error::new(error))
 }
 

@@ -18,7 +18,7 @@ const FIRST_WORD: Duration = Duration::from_secs(10);
 
 /// Takes connections up while there is room for them.
 pub(crate) struct Listener {
-    listener: TcpListener,
+    socket: TcpListener,
     room: Arc<Semaphore>,
     metrics: Arc<Metrics>,
 }
@@ -34,13 +34,13 @@ pub(crate) struct Connection {
 impl Listener {
     pub(crate) fn new(listener: TcpListener, most: usize, metrics: Arc<Metrics>) -> Listener {
         let room = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
-        Listener { listener, room, metrics }
+        Listener { socket: listener, room, metrics }
     }
 
     /// The next connection there is room for.
     pub(crate) async fn accept(&self) -> io::Result<Connection> {
         loop {
-            let (stream, _) = self.listener.accept().await?;
+            let (stream, _) = self.socket.accept().await?;
             let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
                 // Closed by being dropped: the client learns at once, where in the queue of the system it would wait.
                 self.metrics.connection_refused();

@@ -17,6 +17,7 @@
 
 mod append;
 mod audit;
+mod backup;
 mod clock;
 mod db;
 mod deliveries;
@@ -48,6 +49,7 @@ mod words;
 mod writer;
 
 pub use audit::{AuditRecord, Call, Decision};
+pub use backup::back_up;
 pub use clock::{Clock, SystemClock};
 pub use db::postgres::{Address, AddressError};
 pub use encode::{Key as RecordKey, key as record_key};

@@ -2,6 +2,7 @@
 //! and an exit code; nothing is lost or half-applied.
 
 mod accidents;
+mod backup;
 mod forms;
 mod quarantine;
 mod refused;
