@@ -12,7 +12,11 @@ use super::text;
 pub(crate) fn codes(input: &[u8]) -> bool {
     let text = text(input);
     let (code, near, defects) = (text.parse::<Uscc>(), Uscc::suggest(&text), Uscc::defects(&text));
-    assert_eq!(code.is_ok(), defects.is_empty(), "a code is refused for a reason, and only then: {defects:?}");
+    assert_eq!(
+        code.is_ok(),
+        defects.is_empty(),
+        "a code is refused for a reason, and only then: {defects:?}"
+    );
     assert_eq!(code, Uscc::from_bytes(text.as_bytes()), "text and bytes are read alike");
     for near in near {
         assert_eq!(near.as_str().parse(), Ok(near), "what is suggested is valid");
