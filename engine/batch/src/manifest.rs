@@ -186,11 +186,12 @@ impl Manifest {
             let expected = format!("version {}, the only one this program knows", schema::VERSION);
             faults.push((format!("version {}", self.version), expected));
         }
-        for (what, found, expected) in [
-            ("subjects", self.subjects, self.shards.iter().map(|s| s.subjects).sum::<u64>()),
-            ("rows", self.rows, self.shards.iter().map(|s| s.rows).sum()),
-        ] {
-            if found != expected {
+        // Counts of a manifest somebody else wrote may be of any size, and so is their sum.
+        let sum = |of: fn(&Shard) -> u64| self.shards.iter().map(|s| u128::from(of(s))).sum::<u128>();
+        for (what, found, expected) in
+            [("subjects", self.subjects, sum(|s| s.subjects)), ("rows", self.rows, sum(|s| s.rows))]
+        {
+            if u128::from(found) != expected {
                 faults.push((format!("{found} {what}"), format!("{expected} {what}, the sum of its shards")));
             }
         }

@@ -263,8 +263,9 @@ impl Run {
             let found = format!("`{}` version {}", run.format, run.version);
             return Err(Error::content(&file, found, format!("`{FORMAT}` version {VERSION}")));
         }
-        let subjects: u64 = run.shards.iter().map(|s| s.subjects).sum();
-        if subjects != run.subjects {
+        // Counts of a manifest somebody else wrote may be of any size, and so is their sum.
+        let subjects: u128 = run.shards.iter().map(|s| u128::from(s.subjects)).sum();
+        if subjects != u128::from(run.subjects) {
             let found = format!("{} subjects", run.subjects);
             return Err(Error::content(&file, found, format!("{subjects} subjects, the sum of its shards")));
         }

@@ -164,6 +164,23 @@ fn a_shard_that_is_not_its_manifests_is_told() {
     ]);
 }
 
+#[test]
+fn counts_whose_sum_is_no_count_are_told() {
+    let mut made = Made::new();
+    made.shard([Made::row(1, 10, 1)]);
+    made.shard([Made::row(2, 10, 1)]);
+    made.manifest();
+    let path = made.folder.path().join("dataset.json");
+    let sound = std::fs::read_to_string(&path).expect("a manifest");
+    let great = sound.replace("\"subjects\": 1,", "\"subjects\": 18446744073709551615,");
+    assert_ne!(great, sound);
+    std::fs::write(&path, great).expect("written");
+    let error = Manifest::read(&made.place()).expect_err("too many").to_string();
+    let expected = "found 2 subjects, expected 36893488147419103230 subjects, the sum of its shards";
+    assert!(error.contains(expected), "{error}");
+    assert!(made.check().fault_count > 0);
+}
+
 /// Sorts the shards of a dataset, given in any order.
 fn sorted(inputs: &[PathBuf], memory: usize) -> (tempfile::TempDir, Manifest, Sorted) {
     let out = tempfile::tempdir().expect("a folder");

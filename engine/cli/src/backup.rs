@@ -85,12 +85,12 @@ impl Listed {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let from = arguments.place.folder();
+    let (from, file) = (arguments.place.folder(), arguments.place.file()?);
     // The ledger is looked at first: a wrong --data must not leave a folder behind.
     drop(arguments.place.archive()?);
     let staged = Staged::begin("--out", &arguments.out)?;
     let ledger = staged.at().join(LEDGER_FILE);
-    back_up(&from.join(LEDGER_FILE), &ledger).map_err(data::store)?;
+    back_up(&file, &ledger).map_err(data::store)?;
     let head = Archive::open(&ledger).and_then(|archive| archive.log().head(None)).map_err(data::store)?;
     let measured = measure(&ledger).with_context(|| format!("cannot read `{}`", ledger.display()))?;
     let mut files = vec![Listed::new(LEDGER_FILE.to_owned(), measured)];

@@ -65,6 +65,18 @@ impl Place {
         })
     }
 
+    /// The file of the ledger, for what copies files.
+    pub fn file(&self) -> Result<PathBuf, Failure> {
+        match self.ledger()? {
+            hengxin_store::Place::File(path) => Ok(path),
+            hengxin_store::Place::Postgres { .. } => Err(Failure::Input(
+                "found a ledger on a server, expected one in a file: a server has its own backups, such as \
+                 `pg_dump --schema hengxin`, and the keys lie in the data folder"
+                    .to_owned(),
+            )),
+        }
+    }
+
     /// Where the results of runs lie.
     pub fn runs(&self) -> String {
         self.data.join("runs").display().to_string()

@@ -132,7 +132,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         notice: Duration::from_secs(arguments.notice),
         metrics: arguments.metrics,
         load: Load { connections: arguments.connections as usize, ..Load::default() },
-        ..Config::default()
     };
     until_stopped(config, engine, |address| println!("serving hengxin.v1 on {address}; Ctrl-C stops"))
 }

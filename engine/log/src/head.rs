@@ -7,6 +7,9 @@
 use crate::note::{NoteError, SigningKey, VerifyingKey};
 use crate::tree::Hash;
 
+/// Most entries of a tree: its nodes, twice as many, are numbered in 63 bits. Larger trees the proofs cannot speak of.
+const SIZE_MAX: u64 = 1 << 62;
+
 /// A tree head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeHead {
@@ -75,7 +78,11 @@ impl TreeHead {
             parts.ok_or_else(|| wrong("last line", last, "`head`, its number, `at` and microseconds"))?;
         let head = TreeHead {
             origin: origin.to_owned(),
-            size: size.parse().map_err(|_| wrong("size", size, "a number of entries"))?,
+            size: size
+                .parse()
+                .ok()
+                .filter(|size| *size <= SIZE_MAX)
+                .ok_or_else(|| wrong("size", size, "a number of entries, at most 2^62"))?,
             root: root.parse().map_err(|_| wrong("root", root, "32 bytes in base64"))?,
             number,
             at,
@@ -122,6 +129,10 @@ mod tests {
             ("log\n07\nAAAA\nhead 1 at 1\n", "root is `AAAA`"),
             (&format!("log\n07\n{}\nhead 1 at 1\n", leaf_hash(b"")), "leading zeros"),
             (&format!("log\n7\n{}\nat 1\n", leaf_hash(b"")), "last line is `at 1`"),
+            (
+                &format!("log\n4611686018427387905\n{}\nhead 1 at 1\n", leaf_hash(b"")),
+                "size is `4611686018427387905`, expected a number of entries, at most 2^62",
+            ),
         ] {
             let error = TreeHead::open(&key.sign(text), key.public()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -131,8 +131,8 @@ impl RunManifest {
         let manifest: RunManifest = serde_json::from_value(value)
             .map_err(|e| Error::content(&file, e.to_string(), "the manifest of a run"))?;
         debug_assert!(manifest.format == FORMAT && manifest.version == VERSION);
-        let sum: u64 = manifest.shards.iter().map(|s| s.subjects).sum();
-        if sum != manifest.subjects {
+        let sum: u128 = manifest.shards.iter().map(|s| u128::from(s.subjects)).sum();
+        if sum != u128::from(manifest.subjects) {
             return differs(
                 format!("{} subjects", manifest.subjects),
                 format!("{sum} subjects, the sum of its shards"),

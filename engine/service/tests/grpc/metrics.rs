@@ -1,4 +1,5 @@
 //! What Prometheus is told: every call by method and code, and nothing a client sent.
+#![expect(clippy::float_cmp, reason = "counts, as the page of figures writes them")]
 
 use std::time::Duration;
 
