@@ -23,7 +23,7 @@ Examples:
   hengxin verify --data hengxin-data --key hengxin.pub --since head.txt      and that it goes on from an earlier head
   hengxin verify proof proof.json --key hengxin.pub
   hengxin verify receipt receipt.json --key hengxin.pub                      signature and place in the log
-  hengxin verify receipt receipt.json --key hengxin.pub --data hengxin-data  and the result, computed again
+  hengxin verify receipt receipt.json --key hengxin.pub --recompute --data hengxin-data    and the result, computed again
 
 --key takes the key or a file with it: `hengxin log key` prints it. Without --key the key in the ledger is used, which
 shows damage and clumsy changes, but not a forgery of the whole ledger, key and all.
@@ -72,9 +72,9 @@ enum Command {
         /// The public key of the log, or a file with it.
         #[arg(long, value_name = "KEY")]
         key: String,
-        /// Compute the result again from this data folder.
-        #[arg(long, value_name = "FOLDER")]
-        data: Option<PathBuf>,
+        /// Compute the result again from the ledger that --data or --ledger names.
+        #[arg(long)]
+        recompute: bool,
         /// JSON.
         #[arg(long)]
         json: bool,
@@ -86,8 +86,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         None => store(&arguments.store),
         Some(Command::Proof { file, key, json }) => proof(file, &self::key(key)?, *json),
-        Some(Command::Receipt { file, key, data, json }) => {
-            receipt(file, &self::key(key)?, data.as_deref(), *json)
+        Some(Command::Receipt { file, key, recompute, json }) => {
+            let place = recompute.then_some(&arguments.store.place);
+            receipt(file, &self::key(key)?, place, *json)
         }
     }
 }
@@ -175,12 +176,11 @@ fn proof(file: &Path, key: &VerifyingKey, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn receipt(file: &Path, key: &VerifyingKey, folder: Option<&Path>, json: bool) -> Result<(), Failure> {
+fn receipt(file: &Path, key: &VerifyingKey, place: Option<&Place>, json: bool) -> Result<(), Failure> {
     let receipt: Receipt = parse(file)?;
     let head = receipt.verify(key).map_err(not_well)?;
     let statement = &receipt.statement;
-    if let Some(folder) = folder {
-        let place = Place::at(folder);
+    if let Some(place) = place {
         let catalogue = Arc::new(place.catalogue()?);
         let ledger = place.open(&catalogue)?;
         let engine = Engine::read_only(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
@@ -199,7 +199,7 @@ fn receipt(file: &Path, key: &VerifyingKey, folder: Option<&Path>, json: bool) -
             "statement": statement,
             "position": receipt.position,
             "entries": head.size,
-            "computed_again": folder.is_some(),
+            "computed_again": place.is_some(),
         }));
         return Ok(());
     }
@@ -209,9 +209,9 @@ fn receipt(file: &Path, key: &VerifyingKey, folder: Option<&Path>, json: bool) -
         statement.standard, statement.edition, statement.as_of, statement.known_at
     );
     println!("signed, and entry {} of a log of {} entries", receipt.position, head.size);
-    match folder {
+    match place {
         Some(_) => println!("computed again from the ledger: the same"),
-        None => println!("not computed again: pass --data to do so"),
+        None => println!("not computed again: pass --recompute to do so"),
     }
     Ok(())
 }

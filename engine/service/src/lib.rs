@@ -9,7 +9,6 @@
 
 pub mod access;
 pub mod conductor;
-mod connections;
 pub mod engine;
 mod grpc;
 mod heart;

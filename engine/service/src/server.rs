@@ -13,8 +13,8 @@ use tonic_health::server::HealthReporter;
 
 use crate::access::Access;
 use crate::conductor::{Conductor, RunSetup};
-use crate::connections::Listener;
 use crate::engine::Engine;
+use crate::grpc::connections::Listener;
 use crate::grpc::{
     DeadlineLayer, Load, News, ObserveLayer, PlaceLayer, RefusalLayer, SERVICES, Trainer, routes,
 };

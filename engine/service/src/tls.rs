@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::connections::{Connection, Listener};
+use crate::grpc::connections::{Connection, Listener};
 
 /// Longest handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);

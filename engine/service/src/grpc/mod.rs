@@ -2,6 +2,7 @@
 
 mod admission;
 pub mod client;
+pub(crate) mod connections;
 mod convert;
 mod deadline;
 mod gate;

@@ -443,7 +443,8 @@ async fn rules_take_effect_while_the_service_runs_and_a_fault_leaves_the_last_go
     let good = std::fs::read_to_string(&rules).unwrap();
     // Beyond the coarsest clock of a file system.
     std::thread::sleep(Duration::from_millis(20));
-    std::fs::write(&rules, "permit (principal, action, resource) when { context.nothing == 1 };").unwrap();
+    std::fs::write(&rules, "@id(\"x\") permit (principal, action, resource) when { context.nothing == 1 };")
+        .unwrap();
     let error = Access::ruled(&papers.rules()).unwrap_err().to_string();
     assert!(error.contains("*.cedar") && error.contains("nothing"), "{error}");
     tokio::time::sleep(Duration::from_millis(2500)).await;
