@@ -367,7 +367,8 @@ fn enterprises<'a>(
     caller: &'a Caller,
     named: &'a [String],
 ) -> Answer<impl Iterator<Item = Answer<Resource>> + 'a> {
-    let snapshot = engine.snapshot(None)?;
+    // What anybody recorded up to now, at other servers too: a consent that was withdrawn counts no longer.
+    let snapshot = engine.ledger().snapshot(None)?;
     let (today, vocabulary) = (engine.today(), engine.ledger().vocabulary());
     let distinct: BTreeSet<&String> = named.iter().collect();
     Ok(distinct.into_iter().map(move |text| {
