@@ -12,7 +12,7 @@ use crate::problem::Answer;
 /// The fact code of a consent in the vocabulary.
 pub const CONSENT: &str = "credit-consent";
 
-/// Whether `subject` consents to `department` on the day.
+/// Whether `subject` consents on the day that `department` asks for this purpose.
 ///
 /// # Errors
 /// A failing ledger.
@@ -21,15 +21,20 @@ pub(crate) fn consented(
     vocabulary: &hengxin_core::vocabulary::Vocabulary,
     subject: Uscc,
     department: &str,
+    purpose: &str,
     today: Date,
 ) -> Answer<bool> {
     let Some(code) = vocabulary.code_id(CONSENT) else { return Ok(false) };
+    let says = |record: &hengxin_store::FactRecord, field: &str, expected: &str| {
+        record.fields.iter().any(|(id, value)| id == field && value == expected)
+    };
     let holds = |record: &hengxin_store::FactRecord| {
         record.code == code
             && matches!(record.status, FactStatus::Standing)
             && record.occurred_on <= today
             && today <= record.ends_on
-            && record.fields.iter().any(|(id, value)| id == "grantee" && value == department)
+            && says(record, "grantee", department)
+            && says(record, "scope", purpose)
     };
     Ok(snapshot.facts(subject)?.iter().any(holds))
 }

@@ -39,8 +39,10 @@ pub(super) struct About {
     /// The regions of lists and deliveries; an empty text for the nation.
     territories: Vec<String>,
     field: String,
-    /// Who is said to act.
+    /// Who is said to act: the caller, and nobody else.
     person: Option<String>,
+    /// For whom records are said to be handed in: the caller or its department.
+    source: Option<String>,
 }
 
 impl About {
@@ -326,11 +328,12 @@ fn decide(
     about: &About,
 ) -> Answer<Result<Permission, Refusal>> {
     let caller = &session.caller;
-    if let Some(person) = &about.person
-        && *person != caller.name
-        && *person != caller.department
-    {
-        return Ok(Err(Refusal::Person { found: parse::cut(person), expected: caller.name.clone() }));
+    let other = |named: &&String| **named != caller.name;
+    let another = about.person.iter().find(other);
+    let another =
+        another.or_else(|| about.source.iter().filter(other).find(|source| **source != caller.department));
+    if let Some(found) = another {
+        return Ok(Err(Refusal::Person { found: parse::cut(found), expected: caller.name.clone() }));
     }
     let call = |resource| Call {
         action,
@@ -344,7 +347,7 @@ fn decide(
     }
     let regions = about.territories.iter().cloned().map(|region| Ok(Resource::Territory(region)));
     // One after another: a caller who may ask for nothing costs no more than the first.
-    let resources = regions.chain(enterprises(engine, caller, &about.enterprises)?);
+    let resources = regions.chain(enterprises(engine, caller, &session.purpose, &about.enterprises)?);
     let mut all: Option<Permission> = None;
     for resource in resources {
         match access.decide(caller, &call(resource?)) {
@@ -365,6 +368,7 @@ fn decide(
 fn enterprises<'a>(
     engine: &'a Engine,
     caller: &'a Caller,
+    purpose: &'a str,
     named: &'a [String],
 ) -> Answer<impl Iterator<Item = Answer<Resource>> + 'a> {
     // What anybody recorded up to now, at other servers too: a consent that was withdrawn counts no longer.
@@ -377,7 +381,7 @@ fn enterprises<'a>(
             Ok(code) => {
                 let file = snapshot.credit_file(code)?;
                 let region = file.as_ref().and_then(|file| file.as_file().registration(today)?.region);
-                let consent = consented(&snapshot, vocabulary, code, &caller.department, today)?;
+                let consent = consented(&snapshot, vocabulary, code, &caller.department, purpose, today)?;
                 (region.map(|region| region.to_string()), consent)
             }
             Err(_) => (None, false),
@@ -408,8 +412,8 @@ fn submitted(request: &v1::SubmitFactsRequest) -> About {
         request.deliveries.iter().map(|delivery| delivery.region.clone()).collect();
     territories.sort_unstable();
     territories.dedup();
-    let person = (!request.source.is_empty()).then(|| request.source.clone());
-    About { territories, person, ..About::many(&codes) }
+    let source = (!request.source.is_empty()).then(|| request.source.clone());
+    About { territories, source, ..About::many(&codes) }
 }
 
 #[cfg(test)]

@@ -483,6 +483,69 @@ async fn a_call_that_cannot_be_put_on_record_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_speaks_in_the_name_of_others() {
+    let papers = Papers::new();
+    let rig = papers.serve().await;
+    let submit = async |source: &str| {
+        let message = v1::SubmitFactsRequest {
+            request_id: format!("r-{}", source.len()),
+            source: source.to_owned(),
+            facts: vec![identified(code(1))],
+            ..v1::SubmitFactsRequest::default()
+        };
+        let mut client = LedgerServiceClient::new(papers.machine(&rig, "supplier"));
+        client
+            .submit_facts(asked(tokio_stream::once(message), "record-keeping", "statutory-duty"))
+            .await
+            .map(drop)
+    };
+    refusal(submit("tax bureau").await, Code::PermissionDenied, "ANOTHER_PERSON");
+    submit("supplier's department").await.unwrap();
+    submit("").await.unwrap();
+    // Two people approve a model: a caller who could use the name of its department, too, would be both.
+    let approve = async |person: &str| {
+        let token = papers.token(|claims| claims["roles"] = json!(["modeller"]));
+        let request =
+            v1::ApproveModelRequest { person: person.to_owned(), ..v1::ApproveModelRequest::default() };
+        let mut request = asked(request, "joint-modelling", "agreement");
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let channel = papers.channel(&rig, None);
+        v1::model_service_client::ModelServiceClient::new(channel).approve_model(request).await.map(drop)
+    };
+    for person in ["market regulation", "wang", ""] {
+        refusal(approve(person).await, Code::PermissionDenied, "ANOTHER_PERSON");
+    }
+    let admitted = approve("li").await.unwrap_err();
+    assert_ne!(admitted.code(), Code::PermissionDenied, "{admitted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_that_are_all_masked_give_nothing_and_marks_do_not_show() {
+    let papers = Papers::new();
+    let rig = papers.serve().await;
+    let subject = code(1);
+    let facts = vec![
+        identified(subject),
+        penalty(subject, "no 1", "2026-01-05"),
+        crate::rig::repair(subject, "no 1", "2026-02-01"),
+        consent(subject, "2026-01-01", ""),
+    ];
+    supply(&papers, &rig, "a", facts).await.unwrap();
+    let mut bank = LedgerServiceClient::new(papers.machine(&rig, "bank"));
+    let only = v1::ListFactsRequest { codes: vec!["credit-consent".to_owned()], ..facts_of(subject) };
+    let answer = bank.list_facts(granting(only)).await.unwrap().into_inner();
+    assert!(answer.facts.is_empty() && answer.next_page_token.is_empty(), "{answer:?}");
+    let penalties = |answer: v1::ListFactsResponse| {
+        answer.facts.into_iter().find(|fact| fact.code == "administrative-penalty").unwrap()
+    };
+    let shown = penalties(bank.list_facts(granting(facts_of(subject))).await.unwrap().into_inner());
+    assert_eq!(shown.repaired_on, "", "the repair is a limited fact");
+    let mut regulator = LedgerServiceClient::new(papers.machine(&rig, "regulator"));
+    let shown = penalties(regulator.list_facts(supervising(facts_of(subject))).await.unwrap().into_inner());
+    assert_eq!(shown.repaired_on, "2026-02-01");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_are_for_the_regions_of_the_caller() {
     let papers = Papers::new();
     let rig = papers.serve().await;
