@@ -121,12 +121,17 @@ pub fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
     Ok(text + "\n")
 }
 
-/// To a file, or to the screen.
+/// To a file that is not there yet, or to the screen. A head, proof or receipt that was kept is never written over.
 pub fn write(out: Option<&Path>, text: &str) -> Result<(), Failure> {
     match out {
-        Some(path) => {
-            std::fs::write(path, text).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
-        }
+        Some(path) => std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|error| {
+                Failure::Input(format!("--out {}: {error}, expected a free path", path.display()))
+            }),
         None => Ok(std::io::stdout().write_all(text.as_bytes())?),
     }
 }

@@ -119,7 +119,7 @@ fn verify_names_the_entry_somebody_changed_and_a_log_that_went_backwards() {
     );
     std::fs::create_dir(at.join("young")).unwrap();
     done(at, &["demo", "--no-serve", "--enterprises", "2", "--data", "other"]);
-    refused(at, &["verify", "--data", "other", "--key", "key"], 1, "not signed by");
+    refused(at, &["verify", "--data", "other", "--key", "key"], 1, "it is another ledger");
     refused(at, &["verify", "--data", "young", "--key", "key"], 2, "no ledger at");
     refused(at, &["log", "entry", "1000000", "--data", "d"], 2, "no entry 1000000");
     refused(at, &["log", "prove", "--since", "key", "--data", "d"], 1, "not a signed note");

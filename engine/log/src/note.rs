@@ -194,7 +194,7 @@ impl VerifyingKey {
     pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
         let cut = note.rfind("\n\n").ok_or(NoteError::Form("no empty line between text and signatures"))?;
         let (text, lines) = (&note[..=cut], &note[cut + 2..]);
-        let mut found = Vec::new();
+        let (mut found, mut believed) = (Vec::new(), None);
         for line in lines.lines() {
             let (name, signature) = line
                 .strip_prefix(DASH)
@@ -206,15 +206,15 @@ impl VerifyingKey {
                 return Err(NoteError::Form("a signature is shorter than its key id"));
             };
             if name == self.name && *id == self.id {
-                return UnparsedPublicKey::new(&ED25519, &self.key)
+                UnparsedPublicKey::new(&ED25519, &self.key)
                     .verify(text.as_bytes(), signature)
-                    .map(|()| text)
-                    .map_err(|_| NoteError::Signature(self.label()));
+                    .map_err(|_| NoteError::Signature(self.label()))?;
+                believed = Some(text);
             }
             let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
             found.push(format!("{name}+{id}"));
         }
-        Err(NoteError::Unsigned { expected: self.label(), found })
+        believed.ok_or_else(|| NoteError::Unsigned { expected: self.label(), found })
     }
 }
 
@@ -315,6 +315,7 @@ mod tests {
             ("text\n\nsomething", "not `— NAME SIGNATURE`"),
             ("text\n\n— log !!", "not base64"),
             ("text\n\n— log AAA=", "shorter"),
+            (&format!("{}never signed", key.sign("text\n")), "not `— NAME SIGNATURE`"),
         ] {
             let found = key.public().open(note).unwrap_err().to_string();
             assert!(found.contains(expected), "{found}");

@@ -42,11 +42,11 @@ pub fn transfer(from: &Place, to: &Place) -> Result<Vec<Copied>> {
         return Err(Error::Older { path: from.shown(), found, known: schema::known_version() });
     }
     let protector = check_key(&old, from)?.ok_or_else(|| Error::corrupt("no id of the key"))?;
-    bring_key(&protector, from, to)?;
     let signer = log::check_key(&old, from)?.ok_or_else(|| Error::corrupt("no key of the log"))?;
-    log::bring_key(&signer, to)?;
     let new = schema::connect_new(to, wait)?;
     let copied = (|| {
+        bring_key(&protector, from, to)?;
+        log::bring_key(&signer, to)?;
         new.settle(wait)?;
         new.begin_write()?;
         schema::make(&new, to)?;

@@ -28,6 +28,7 @@ pub struct Verified {
 #[derive(Debug)]
 pub struct Archive {
     connection: Connection,
+    place: Place,
 }
 
 impl Archive {
@@ -44,7 +45,7 @@ impl Archive {
         }
         // One view for everything that follows, whatever is written meanwhile.
         connection.begin_read()?;
-        Ok(Archive { connection })
+        Ok(Archive { connection, place })
     }
 
     /// The log.
@@ -58,7 +59,10 @@ impl Archive {
     /// # Errors
     /// As [`Snapshot::verify`].
     pub fn verify(&self, key: &VerifyingKey) -> Result<Verified> {
-        verify(&self.connection, key)
+        let verified = verify(&self.connection, key)?;
+        // Where the machine that writes is asked, it knows how far the log had come.
+        log::ensure_not_backwards(&self.connection, &self.place, key)?;
+        Ok(verified)
     }
 }
 
@@ -85,6 +89,11 @@ fn structure(connection: &Connection) -> Result<()> {
     connection.damage()?.map_or(Ok(()), |damage| Err(Error::corrupt(damage)))
 }
 
+/// A fact that is not what was recorded. Its batch has the entry; it is named more closely here.
+fn changed(detail: String) -> Error {
+    Error::Altered { entry: None, detail }
+}
+
 /// Every fact is what its digest was taken over, and none is missing. How many there are.
 fn facts(connection: &Connection) -> Result<u64> {
     let mut last = 0;
@@ -105,11 +114,11 @@ fn facts(connection: &Connection) -> Result<u64> {
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         if seq != last + 1 {
-            return Err(Error::corrupt(format!("fact {seq} follows fact {last}")));
+            return Err(changed(format!("fact {} is gone, fact {seq} follows", last + 1)));
         }
         last = seq;
         if row.get(21)? {
-            return Err(Error::corrupt(format!("fact {seq} has the relation of another fact or subject")));
+            return Err(changed(format!("fact {seq} has the relation of another fact or subject")));
         }
         let side = side(row)?;
         let (subject, key, code): (String, Key, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
@@ -133,7 +142,7 @@ fn facts(connection: &Connection) -> Result<u64> {
             side: &side,
         });
         if content != row.get::<[u8; 32]>(11)? {
-            return Err(Error::corrupt(format!("fact {seq} does not match its digest")));
+            return Err(changed(format!("fact {seq} does not match its digest")));
         }
     }
     Ok(u64::try_from(last).unwrap_or(0))

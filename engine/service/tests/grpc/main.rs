@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 mod access;
+mod access_rules;
 mod answers;
 #[allow(dead_code, reason = "the tests of the store need more of it")]
 #[path = "../../../store/tests/postgres/cluster.rs"]

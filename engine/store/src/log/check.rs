@@ -26,6 +26,15 @@ fn altered(entry: u64, detail: String) -> Error {
 
 /// Checks everything against `key`, which should come from elsewhere than the ledger.
 pub(crate) fn check(connection: &Connection, key: &VerifyingKey) -> Result<CheckedLog> {
+    let own = super::key::public_key(connection)?;
+    if own.as_ref() != Some(key) {
+        let own = own.map_or_else(|| "none".to_owned(), |own| own.label());
+        let detail = format!(
+            "its key is `{own}`, expected `{}`: it is another ledger, or its key was exchanged",
+            key.label()
+        );
+        return Err(Error::Altered { entry: None, detail });
+    }
     let rows = every_row(connection)?;
     let checked = tree(connection, key)?;
     if rows != checked.entries {

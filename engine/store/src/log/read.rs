@@ -60,7 +60,7 @@ impl<'a> Log<'a> {
 
     /// The newest head, read.
     fn newest(self) -> Result<(String, TreeHead)> {
-        let note = self.head(None)?.ok_or(Error::NoEntry { found: "a log without entries".to_owned() })?;
+        let note = self.head(None)?.ok_or(Error::NoEntry { found: "entries yet, so no head".to_owned() })?;
         let head = TreeHead::open(&note, &self.key()?)
             .map_err(|error| Error::Altered { entry: None, detail: error.to_string() })?;
         Ok((note, head))

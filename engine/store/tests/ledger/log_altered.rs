@@ -198,7 +198,11 @@ fn a_log_cut_back_is_whole_in_itself_and_contradicts_every_head_seen_since() {
     truncate(&intruder(&folder), size);
     let archive = archive(&folder).expect("opened");
     let key = archive.log().key().expect("a key");
+    let (kept, away) = (folder.ledger().head(), folder.path().join("away"));
+    assert!(matches!(archive.verify(&key), Err(Error::Backwards { .. })), "the machine has seen more");
+    std::fs::rename(&kept, &away).expect("moved");
     assert_eq!(archive.verify(&key).expect("whole in itself").log.entries, size);
+    std::fs::rename(&away, &kept).expect("put back");
     let error = archive.log().prove_consistency(&seen).expect_err("backwards").to_string();
     assert!(error.contains(&format!("found {size} entries, expected at least the {}", size + 1)), "{error}");
     // The machine that wrote it refuses to go on from there.
@@ -232,9 +236,12 @@ fn whoever_signs_with_another_key_is_found_out_by_who_has_the_right_one() {
         .expect("changed");
     drop(connection);
     let archive = archive(&folder).expect("opened");
-    archive.verify(forger.public()).expect("whole, says the forger");
-    let error = archive.verify(&key).expect_err("not signed by us").to_string();
+    let error = archive.verify(forger.public()).expect_err("the machine has a head of ours").to_string();
     assert!(error.contains("not signed by"), "{error}");
+    std::fs::remove_file(folder.ledger().head()).expect("removed");
+    archive.verify(forger.public()).expect("whole, says the forger");
+    let error = archive.verify(&key).expect_err("not our key").to_string();
+    assert!(error.contains("it is another ledger, or its key was exchanged"), "{error}");
     let error =
         Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect_err("another key");
     assert!(matches!(error, Error::KeyWrong { .. }), "{error}");
