@@ -104,8 +104,13 @@ fn a_place_that_is_taken_is_refused_and_left_alone() {
     fill(&Ledger::create(&file, Arc::clone(&VOCABULARY), options()).expect("a ledger"));
     let (other_folder, other) = fresh();
     append(&mut other.recorder().expect("a recorder"), &[penalty(subject(1), "no 1", "2026-01-01")]);
-    // Another key lies there, and, that being the same, a ledger does.
-    assert!(matches!(transfer(&file, &other_folder.ledger()), Err(Error::KeyWrong { .. })));
+    assert!(matches!(transfer(&file, &other_folder.ledger()), Err(Error::Exists { .. })));
+    // Where no ledger lies but the key of another does, that key stays.
+    let keyed = Folder::new();
+    std::fs::write(keyed.path().join("x.db.key"), "5f".repeat(32)).expect("written");
+    let place = Place::File(keyed.path().join("x.db"));
+    assert!(matches!(transfer(&file, &place), Err(Error::KeyWrong { .. })));
+    assert!(!keyed.path().join("x.db").exists());
     let taken = server_place(folder.path());
     transfer(&file, &taken).expect("moved");
     for to in [&taken, &file] {
