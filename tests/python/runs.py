@@ -67,7 +67,8 @@ class Service:
 
     def caught(self, dataset, moment):
         """A run, stopped at as soon as `moment` holds; one that was too quick is ordered again."""
-        for _ in range(5):
+        # On a quick machine most are over between two looks.
+        for _ in range(40):
             run = self.until(self.order(dataset).name, lambda run: moment(run) or run.state not in (QUEUED, RUNNING))
             if moment(run):
                 return run
