@@ -19,8 +19,6 @@ use hengxin_standard::lock::Lock;
 use hengxin_standard::{Catalogue, folder};
 use hengxin_tests::differential::{cases as wanted, seed};
 use hengxin_tests::random::Random;
-use parquet::data_type::{ByteArray, ByteArrayType};
-use parquet::file::writer::SerializedFileWriter;
 
 /// What is put in place of something else: ends of ranges, and what the formats give a meaning.
 const WORDS: [&str; 44] = [
@@ -312,41 +310,4 @@ fn workbooks() {
 #[test]
 fn parquet_files() {
     spoil("parquet", 15_000, vec![]);
-}
-
-#[test]
-#[ignore = "writes the seeds that are not text"]
-fn seeds_of_workbooks_and_parquet_files() {
-    const ROW: [(&str, &str); 6] = [
-        ("行政相对人名称", "甲公司"),
-        ("CF_XDR_SHXYM", "91110101MA00000U27"),
-        ("CF_WSH", "罚字1号"),
-        ("CF_CFLB", "罚款;警告"),
-        ("CF_JDRQ", "2024-01-05"),
-        ("CF_CFJG", "某局"),
-    ];
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus");
-    let mut book = rust_xlsxwriter::Workbook::new();
-    let sheet = book.add_worksheet();
-    for ((name, cell), column) in ROW.iter().zip(0..) {
-        sheet.write(0, column, *name).and_then(|s| s.write(1, column, *cell)).expect("a cell");
-    }
-    let bytes = book.save_to_buffer().expect("a workbook");
-    fs::write(format!("{folder}/workbooks/good-row.xlsx"), bytes).expect("written");
-
-    let fields: String = ROW.iter().map(|(c, _)| format!("REQUIRED BYTE_ARRAY {c} (UTF8);")).collect();
-    let schema = parquet::schema::parser::parse_message_type(&format!("message m {{ {fields} }}"));
-    let mut bytes = Vec::new();
-    let schema = schema.expect("a schema").into();
-    let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::default()).expect("a writer");
-    let mut group = writer.next_row_group().expect("a group");
-    for (_, cell) in ROW {
-        let mut column = group.next_column().expect("a column").expect("one more");
-        let values = [ByteArray::from(cell), ByteArray::from("罚款")];
-        column.typed::<ByteArrayType>().write_batch(&values, None, None).expect("values");
-        column.close().expect("closed");
-    }
-    group.close().expect("closed");
-    writer.close().expect("closed");
-    fs::write(format!("{folder}/parquet/good-row.parquet"), bytes).expect("written");
 }

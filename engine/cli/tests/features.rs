@@ -1,8 +1,9 @@
 //! Features by the command line: a table from a dataset and from a ledger, what is refused, the check, and a training on it.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
@@ -13,6 +14,8 @@ use hengxin_batch::world;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
+
+use command::{done, hengxin, refused};
 
 const FEATURES: &str = r#"feature_set: default-within-a-year
 edition: "2026.1"
@@ -27,26 +30,6 @@ features:
   - {id: capital, title: Capital, source: {project: a test}, reading: {attribute: capital}}
   - {id: size, title: Size, source: {project: a test}, reading: {attribute: size}}
 "#;
-
-fn hengxin(at: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hengxin"));
-    let Output { status, stdout, stderr } = command.current_dir(at).args(arguments).output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
-#[track_caller]
-fn done(at: &Path, arguments: &[&str]) -> String {
-    let (code, told, problem) = hengxin(at, arguments);
-    assert_eq!(code, Some(0), "{arguments:?}: {told}{problem}");
-    told
-}
-
-#[track_caller]
-fn refused(at: &Path, arguments: &[&str], code: i32, said: &str) {
-    let (found, told, problem) = hengxin(at, arguments);
-    assert_eq!(found, Some(code), "{told}{problem}");
-    assert!(format!("{told}{problem}").contains(said), "`{said}` in: {told}{problem}");
-}
 
 fn read(at: &Path, name: &str) -> Vec<u8> {
     std::fs::read(at.join(name)).unwrap()

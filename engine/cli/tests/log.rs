@@ -1,31 +1,13 @@
 //! The log by the command line: key, head, proofs, receipts, and what `verify` says of a ledger that somebody changed.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn hengxin(at: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hengxin"));
-    let Output { status, stdout, stderr } =
-        command.current_dir(at).env_remove("HENGXIN_LEDGER").args(arguments).output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
-#[track_caller]
-fn done(at: &Path, arguments: &[&str]) -> String {
-    let (code, told, problem) = hengxin(at, arguments);
-    assert_eq!(code, Some(0), "{arguments:?}: {told}{problem}");
-    told
-}
-
-#[track_caller]
-fn refused(at: &Path, arguments: &[&str], code: i32, said: &str) {
-    let (found, told, problem) = hengxin(at, arguments);
-    assert_eq!(found, Some(code), "{told}{problem}");
-    assert!(problem.contains(said), "`{said}` in: {told}{problem}");
-}
+use command::{done, refused};
 
 /// A small district with its ledger, the key in `key` and a head in `head`. Gives one enterprise of it.
 fn district(at: &Path) -> String {

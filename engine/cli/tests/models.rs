@@ -1,8 +1,9 @@
 //! A modeller's way by the command line on German Credit: train, repeat, validate, score.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
@@ -10,25 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::{Value, json};
 
-fn hengxin(at: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hengxin"));
-    let Output { status, stdout, stderr } = command.current_dir(at).args(arguments).output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
-#[track_caller]
-fn done(at: &Path, arguments: &[&str]) -> String {
-    let (code, told, problem) = hengxin(at, arguments);
-    assert_eq!(code, Some(0), "{arguments:?}: {problem}");
-    told
-}
-
-#[track_caller]
-fn refused(at: &Path, arguments: &[&str], code: i32, said: &str) {
-    let (found, _, problem) = hengxin(at, arguments);
-    assert_eq!(found, Some(code), "{problem}");
-    assert!(problem.contains(said), "{problem}");
-}
+use command::{done, refused};
 
 /// German Credit as Parquet; `change` gets the number of a row, a column and its cell, and may alter it.
 fn altered(at: &Path, name: &str, change: impl Fn(usize, &str, &str) -> String) {

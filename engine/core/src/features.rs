@@ -15,7 +15,7 @@ use crate::kernel::{Manner, Workbench, evaluate_nested, measure_related, nested_
 use crate::needs::Needs;
 use crate::number::Rounding;
 use crate::picker::{Lifecycle, Picker};
-use crate::plan::{Nested, Plan};
+use crate::plan::{self, Nested};
 use crate::quantity::{Gives, Watch};
 use crate::reading::related::Related;
 use crate::reading::{Look, Measured, NestedResult, Reading};
@@ -229,29 +229,12 @@ impl FeaturePlan {
 
     /// The relations it follows, with those of the standards it reads.
     pub fn reach(&self) -> Reach {
-        let mut reach = Reach::default();
-        for related in &self.set.related {
-            reach.widen(&Reach { kinds: vec![related.kind], depth: related.depth });
-        }
-        self.nested_plans().for_each(|plan| reach.widen(&plan.reach()));
-        reach
+        plan::reach(&self.set.related, &self.nested)
     }
 
     /// The codes whose facts are read of related subjects, ascending.
     pub fn related_codes(&self) -> Vec<CodeId> {
-        let own = self.set.related.iter().flat_map(|r| r.selections.iter());
-        let mut codes: Vec<CodeId> = own.flat_map(|s| s.codes.iter().copied()).collect();
-        codes.extend(self.nested_plans().flat_map(Plan::related_codes));
-        codes.sort_unstable();
-        codes.dedup();
-        codes
-    }
-
-    fn nested_plans(&self) -> impl Iterator<Item = &Plan> {
-        self.nested.iter().filter_map(|nested| match nested {
-            Nested::Plan(plan) => Some(&**plan),
-            Nested::NoEdition | Nested::Given(_) => None,
-        })
+        plan::related_codes(&self.set.related, &self.nested)
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::date::Date;
 use crate::needs::Needs;
 use crate::reading::NestedResult;
+use crate::reading::related::Related;
 use crate::relation::Reach;
 use crate::standard::Standard;
 use crate::vocabulary::{CodeId, RegisterId};
@@ -78,33 +79,44 @@ impl Plan {
 
     /// The relations this plan follows, with those of the standards it reads.
     pub fn reach(&self) -> Reach {
-        let mut reach = Reach::default();
-        for related in &self.standard.related {
-            reach.widen(&Reach { kinds: vec![related.kind], depth: related.depth });
-        }
-        self.nested_plans().for_each(|plan| reach.widen(&plan.reach()));
-        reach
+        reach(&self.standard.related, &self.nested)
     }
 
     /// The codes whose facts are read of related subjects, ascending.
     pub fn related_codes(&self) -> Vec<CodeId> {
-        let own = self.standard.related.iter().flat_map(|r| r.selections.iter());
-        let mut codes: Vec<CodeId> = own.flat_map(|s| s.codes.iter().copied()).collect();
-        codes.extend(self.nested_plans().flat_map(Plan::related_codes));
-        codes.sort_unstable();
-        codes.dedup();
-        codes
-    }
-
-    fn nested_plans(&self) -> impl Iterator<Item = &Plan> {
-        self.nested.iter().filter_map(|nested| match nested {
-            Nested::Plan(plan) => Some(&**plan),
-            Nested::NoEdition | Nested::Given(_) => None,
-        })
+        related_codes(&self.standard.related, &self.nested)
     }
 
     /// Which columns of the facts, and whether related subjects, can influence a result of this plan.
     pub fn needs(&self) -> Needs {
         Needs::of(self)
     }
+}
+
+/// The plans among what a plan reads.
+pub(crate) fn nested_plans(nested: &[Nested]) -> impl Iterator<Item = &Plan> {
+    nested.iter().filter_map(|nested| match nested {
+        Nested::Plan(plan) => Some(&**plan),
+        Nested::NoEdition | Nested::Given(_) => None,
+    })
+}
+
+/// The relations that readings of related subjects follow, with those of the plans read.
+pub(crate) fn reach(related: &[Related], nested: &[Nested]) -> Reach {
+    let mut reach = Reach::default();
+    for related in related {
+        reach.widen(&Reach { kinds: vec![related.kind], depth: related.depth });
+    }
+    nested_plans(nested).for_each(|plan| reach.widen(&plan.reach()));
+    reach
+}
+
+/// The codes whose facts are read of related subjects, ascending.
+pub(crate) fn related_codes(related: &[Related], nested: &[Nested]) -> Vec<CodeId> {
+    let own = related.iter().flat_map(|related| related.selections.iter());
+    let mut codes: Vec<CodeId> = own.flat_map(|selection| selection.codes.iter().copied()).collect();
+    codes.extend(nested_plans(nested).flat_map(Plan::related_codes));
+    codes.sort_unstable();
+    codes.dedup();
+    codes
 }

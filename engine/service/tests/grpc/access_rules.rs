@@ -7,7 +7,7 @@ use hengxin_service::Access;
 use hengxin_service::access::{Call, Caller, Resource};
 use prost::Message as _;
 
-use crate::access::{HANGZHOU, Papers, SHIPPED};
+use crate::papers::{HANGZHOU, Papers, SHIPPED};
 use crate::rig::code;
 
 /// What the shipped rules should say, written from their comments. `None`: refused.

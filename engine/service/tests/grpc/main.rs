@@ -4,6 +4,7 @@
 mod access;
 mod access_rules;
 mod answers;
+mod callers;
 #[allow(dead_code, reason = "the tests of the store need more of it")]
 #[path = "../../../store/tests/postgres/cluster.rs"]
 mod cluster;
@@ -14,6 +15,7 @@ mod load;
 mod logs;
 mod metrics;
 mod pages;
+mod papers;
 mod raw;
 mod refusals;
 mod replay;
