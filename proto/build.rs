@@ -6,12 +6,13 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "hengxin/v1/common.proto",
     "hengxin/v1/evaluation.proto",
     "hengxin/v1/ledger_service.proto",
     "hengxin/v1/log_service.proto",
     "hengxin/v1/model_service.proto",
+    "hengxin/v1/report_service.proto",
     "hengxin/v1/rescoring_service.proto",
     "hengxin/v1/scoring_service.proto",
     "hengxin/v1/standard_service.proto",

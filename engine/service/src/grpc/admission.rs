@@ -106,6 +106,12 @@ concerns! {
     GetEnterpriseRequest: "LedgerService.GetEnterprise", |r| About::one(&r.name);
     ListFactsRequest: "LedgerService.ListFacts", |r| About::one(&r.parent);
     SearchEnterprisesRequest: "LedgerService.SearchEnterprises", |r| About::list(&r.region);
+    SummarizeSourcesRequest: "LedgerService.SummarizeSources", |_r| About::default();
+    IssueReportRequest: "ReportService.IssueReport", |r| About::one(&r.enterprise);
+    ListReportsRequest: "ReportService.ListReports", |r| About::one(&r.parent);
+    GetReportRequest: "ReportService.GetReport", |_r| About::default();
+    RenderReportRequest: "ReportService.RenderReport", |_r| About::default();
+    VerifyReportRequest: "ReportService.VerifyReport", |_r| About::default();
     SubmitFactsRequest: "LedgerService.SubmitFacts", |r| submitted(r);
     EvaluateRequest: "ScoringService.Evaluate", |r| About::one(&r.enterprise);
     BatchEvaluateRequest: "ScoringService.BatchEvaluate", |r| About::many(&r.enterprises);
@@ -115,6 +121,9 @@ concerns! {
     GetTierRequest: "SupervisionService.GetTier", |r| About::one(&r.enterprise).in_field(&r.field);
     BatchGetTiersRequest: "SupervisionService.BatchGetTiers", |r| About::many(&r.enterprises).in_field(&r.field);
     ListTiersRequest: "SupervisionService.ListTiers", |r| About::list(&r.region).in_field(&r.field);
+    SummarizeTiersRequest: "SupervisionService.SummarizeTiers", |r| About::list(&r.region).in_field(&r.field);
+    TraceTierRequest: "SupervisionService.TraceTier", |r| About::one(&r.enterprise).in_field(&r.field);
+    WhatIfRequest: "SupervisionService.WhatIf", |r| About::one(&r.enterprise).in_field(&r.field);
     WatchTiersRequest: "SupervisionService.WatchTiers", |r| About::list(&r.region).in_field(&r.field);
     IssueEvaluationReceiptRequest: "LogService.IssueEvaluationReceipt", |r| About::one(&r.name);
     IssueTierReceiptRequest: "LogService.IssueTierReceipt", |r| About::one(&r.enterprise).in_field(&r.field);

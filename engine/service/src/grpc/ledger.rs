@@ -96,6 +96,14 @@ impl LedgerService for Ledger {
         let (request, _) = self.gate.admit(request).await?;
         self.gate.run(move |engine| search(engine, &request)).await.and_then(fitting)
     }
+
+    async fn summarize_sources(
+        &self,
+        request: Request<v1::SummarizeSourcesRequest>,
+    ) -> Result<Response<v1::SummarizeSourcesResponse>, Status> {
+        let (_request, _) = self.gate.admit(request).await?;
+        Err(Status::unimplemented("to come"))
+    }
 }
 
 /// A submission while its messages come in.

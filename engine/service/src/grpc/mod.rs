@@ -14,6 +14,7 @@ mod observe;
 mod parse;
 mod places;
 mod refusal;
+mod report;
 mod rescoring;
 mod scoring;
 mod standard;
@@ -29,6 +30,7 @@ use hengxin_log::Receipt;
 use hengxin_proto::v1::ledger_service_server::LedgerServiceServer;
 use hengxin_proto::v1::log_service_server::LogServiceServer;
 use hengxin_proto::v1::model_service_server::ModelServiceServer;
+use hengxin_proto::v1::report_service_server::ReportServiceServer;
 use hengxin_proto::v1::rescoring_service_server::RescoringServiceServer;
 use hengxin_proto::v1::scoring_service_server::ScoringServiceServer;
 use hengxin_proto::v1::standard_service_server::StandardServiceServer;
@@ -60,10 +62,11 @@ pub(crate) use model::Trainer;
 pub(crate) const MESSAGE_MAX: usize = 4 << 20;
 
 /// Names of all services, for health.
-pub(crate) const SERVICES: [&str; 7] = [
+pub(crate) const SERVICES: [&str; 8] = [
     "hengxin.v1.LedgerService",
     "hengxin.v1.LogService",
     "hengxin.v1.ModelService",
+    "hengxin.v1.ReportService",
     "hengxin.v1.RescoringService",
     "hengxin.v1.ScoringService",
     "hengxin.v1.StandardService",
@@ -93,6 +96,7 @@ pub(crate) fn routes(
         .add_service(limited!(LedgerServiceServer, ledger::Ledger::new(gate.clone())))
         .add_service(limited!(LogServiceServer, log::Log::new(gate.clone())))
         .add_service(limited!(RescoringServiceServer, rescoring::Rescoring::new(gate.clone(), wake)))
+        .add_service(limited!(ReportServiceServer, report::Reports::new(gate.clone())))
         .add_service(limited!(ModelServiceServer, model::Models::new(gate.clone(), trainer)))
         .add_service(limited!(StandardServiceServer, standard::Standard::new(gate)))
 }

@@ -97,7 +97,11 @@ fn get(engine: &Engine, request: &v1::GetStandardRequest) -> Answer<v1::GetStand
     let read = (|| Some((name?, as_of?)))();
     let (name, as_of) = reader.finish(read)?;
     let edition = standards::get(engine, &name.id, Wanted::of(&name.edition), as_of)?;
-    Ok(v1::GetStandardResponse { standard: Some(standard(edition)), text: edition.text.clone() })
+    Ok(v1::GetStandardResponse {
+        standard: Some(standard(edition)),
+        text: edition.text.clone(),
+        outline: Vec::new(),
+    })
 }
 
 fn check(engine: &Engine, request: &v1::CheckStandardRequest) -> Answer<v1::CheckStandardResponse> {

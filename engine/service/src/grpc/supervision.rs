@@ -71,6 +71,30 @@ impl SupervisionService for Supervision {
         self.gate.run(move |engine| batch(engine, request)).await.and_then(fitting)
     }
 
+    async fn summarize_tiers(
+        &self,
+        request: Request<v1::SummarizeTiersRequest>,
+    ) -> Result<Response<v1::SummarizeTiersResponse>, Status> {
+        let (_request, _) = self.gate.admit(request).await?;
+        Err(Status::unimplemented("to come"))
+    }
+
+    async fn trace_tier(
+        &self,
+        request: Request<v1::TraceTierRequest>,
+    ) -> Result<Response<v1::TraceTierResponse>, Status> {
+        let (_request, _sight) = self.gate.admit(request).await?;
+        Err(Status::unimplemented("to come"))
+    }
+
+    async fn what_if(
+        &self,
+        request: Request<v1::WhatIfRequest>,
+    ) -> Result<Response<v1::WhatIfResponse>, Status> {
+        let (_request, _sight) = self.gate.admit(request).await?;
+        Err(Status::unimplemented("to come"))
+    }
+
     type WatchTiersStream = Pin<Box<dyn Stream<Item = Result<v1::WatchTiersResponse, Status>> + Send>>;
 
     async fn watch_tiers(

@@ -95,6 +95,7 @@ pub(in crate::grpc) fn found(
         display_name: entry.name.clone().unwrap_or_default(),
         region: region(in_region),
         industry: industry(of_industry),
+        tier: 0,
     }
 }
 
