@@ -1,6 +1,7 @@
 //! `hengxin demo`: the whole way on a synthetic district, from files to tiers, reasons and a running service.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use hengxin_core::fact::Delivery;
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::RegisterId;
-use hengxin_service::{Config, Engine, EngineOptions, record_tiers};
+use hengxin_service::{Access, Config, Engine, EngineOptions, record_tiers};
 use hengxin_standard::Catalogue;
 use hengxin_store::{Ledger, TierFilter};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::data::{self, Place};
 use crate::failure::Failure;
 use crate::question::problem;
-use crate::{district, ingest, output, score, serve, tier};
+use crate::{district, ingest, output, pages, score, serve, tier};
 
 /// Load the sample district, score it, explain one enterprise, and serve.
 #[derive(clap::Args)]
@@ -41,6 +42,9 @@ pub struct Arguments {
     no_serve: bool,
     #[command(flatten)]
     socket: serve::Socket,
+    /// Where the console is found; when somebody else has the port, on a free one.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    console: SocketAddr,
 }
 
 /// The strictest tier met, an enterprise in it, and the field.
@@ -59,6 +63,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let as_of = Date::from_ymd(year, month, day).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
     deliver(&ledger, as_of)?;
     let fields: Vec<String> = catalogue.fields().map(str::to_owned).collect();
+    let access = Arc::new(Access::open());
+    let console = free(arguments.console);
+    let people = pages::people(&catalogue, as_of, &access, console, false, "");
     let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
     let worst = score_all(&engine, &fields, as_of, arguments.enterprises)?;
     if let Some((tier, code, field)) = &worst {
@@ -72,8 +79,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         engine.stop_writing();
         return Ok(());
     }
-    let config = Config { address: arguments.socket.listen, ..Config::default() };
-    serve::until_stopped(config, engine, |address| {
+    let config = Config { address: arguments.socket.listen, people: Some(people), ..Config::default() };
+    serve::until_stopped(config, engine, |address, console| {
         println!("\nServing on {address} until Ctrl-C. From another terminal:");
         println!("  grpcurl -plaintext {address} list");
         if let Some((_, code, field)) = worst {
@@ -82,7 +89,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                  \"as_of\": \"{as_of}\"}}' {address} hengxin.v1.SupervisionService/GetTier"
             );
         }
+        if let Some(console) = console {
+            println!("\nThe console, in any browser:\n  http://{console}/?as_of={as_of}");
+        }
     })
+}
+
+/// The address if it can be had, else a free port beside it.
+fn free(wanted: SocketAddr) -> SocketAddr {
+    match std::net::TcpListener::bind(wanted) {
+        Ok(_) => wanted,
+        Err(_) => SocketAddr::new(wanted.ip(), 0),
+    }
 }
 
 fn load(arguments: &Arguments, ledger: &Ledger, catalogue: &Catalogue) -> Result<(), Failure> {

@@ -23,6 +23,7 @@ mod migrate;
 mod modeller;
 mod monitor;
 mod output;
+mod pages;
 mod place;
 mod population;
 mod progress;

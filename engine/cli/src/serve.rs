@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::data::Place;
 use crate::failure::Failure;
 use crate::modeller::Here;
+use crate::pages;
 use crate::population::Population;
 use crate::question::problem;
 
@@ -70,6 +71,15 @@ pub struct Arguments {
     /// Answer `GET /metrics` there, in plain text, as Prometheus reads it.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    /// Where people find the console; encrypted like gRPC when there is a certificate.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    console: SocketAddr,
+    /// No console.
+    #[arg(long)]
+    no_console: bool,
+    /// Where others reach the console, for the QR code of reports, such as `https://credit.example.cn`.
+    #[arg(long, default_value = "", value_name = "URL", hide_default_value = true)]
+    console_url: String,
     /// Logs as one JSON object a line.
     #[arg(long)]
     log_json: bool,
@@ -110,37 +120,74 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
              --open-access behind a gateway that decides who may ask for what"
         )));
     }
+    if !arguments.no_console {
+        expect_guarded(arguments, tls.is_some())?;
+    }
     let access = match &arguments.access {
         Some(folder) => {
             Access::ruled(folder).map_err(|error| Failure::Input(format!("--access: {error}")))?
         }
         None => Access::open(),
     };
+    let access = Arc::new(access);
     log(arguments.log_json);
+    let today = crate::today()?;
     let catalogue = Arc::new(arguments.place.catalogue()?);
     let ledger = arguments.place.create(&catalogue)?;
+    let people = (!arguments.no_console).then(|| {
+        let (address, url) = (arguments.console, &arguments.console_url);
+        pages::people(&catalogue, today, &access, address, tls.is_some(), url)
+    });
     let runner = Arc::new(Population::new(Arc::clone(&catalogue), ledger.clone()));
     let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
     let config = Config {
         runs: Some(RunSetup::new(runner, arguments.place.runs())),
         laboratory: Some(LaboratorySetup::new(Arc::new(Here { threads: 0 }), arguments.place.laboratory())),
         address,
-        access: Arc::new(access),
+        access,
         tls,
         reflection: !arguments.no_reflection,
         drain: Duration::from_secs(arguments.drain),
         notice: Duration::from_secs(arguments.notice),
         metrics: arguments.metrics,
+        people,
         load: Load { connections: arguments.connections as usize, ..Load::default() },
     };
-    until_stopped(config, engine, |address| println!("serving hengxin.v1 on {address}; Ctrl-C stops"))
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    until_stopped(config, engine, |address, console| {
+        if let Some(console) = console {
+            println!("console on {scheme}://{console}/");
+        }
+        println!("serving hengxin.v1 on {address}; Ctrl-C stops");
+    })
 }
 
-/// Serves until Ctrl-C or SIGTERM; `ready` hears the address once it is taken.
+/// Refuses a console that would be open to more people than gRPC is to programs.
+fn expect_guarded(arguments: &Arguments, encrypted: bool) -> Result<(), Failure> {
+    let address = arguments.console;
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    if !encrypted && !arguments.plaintext {
+        return Err(Failure::Input(format!(
+            "--console: found {address}, beyond this machine and without TLS; expected --tls-cert and --tls-key, or \
+             --plaintext behind a proxy that encrypts"
+        )));
+    }
+    if arguments.access.is_none() && !arguments.open_access {
+        return Err(Failure::Input(format!(
+            "--console: found {address}, beyond this machine and without access rules; expected --access, or \
+             --open-access behind a gateway that decides who may see what"
+        )));
+    }
+    Ok(())
+}
+
+/// Serves until Ctrl-C or SIGTERM; `ready` hears the address, and that of the console, once they are taken.
 pub fn until_stopped(
     config: Config,
     engine: Arc<Engine>,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(SocketAddr, Option<SocketAddr>),
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -152,7 +199,7 @@ pub fn until_stopped(
         if let Some(address) = bound.metrics_address() {
             println!("metrics on http://{address}/metrics");
         }
-        ready(bound.address());
+        ready(bound.address(), bound.people_address());
         bound.run(stopped).await.map_err(|e| Failure::System(anyhow::Error::new(e)))
     })
 }

@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower::ServiceBuilder;
 
 use crate::access::Access;
 use crate::conductor::{Conductor, RunSetup};
@@ -20,6 +21,7 @@ use crate::grpc::{
 };
 use crate::laboratory::LaboratorySetup;
 use crate::metrics::{self, Metrics, Page};
+use crate::people::{self, Local, People};
 use crate::studies::Studies;
 use crate::tls::{self, Certificates, Tls, TlsError};
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub notice: Duration,
     /// Where `GET /metrics` is answered, in plain text; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// Pages for people on a port of their own; `None`: none.
+    pub people: Option<People>,
     /// How runs are carried out; `None`: not here.
     pub runs: Option<RunSetup>,
     /// How studies of a laboratory are carried out; `None`: not here.
@@ -72,6 +76,7 @@ impl Default for Config {
             drain: Duration::from_secs(20),
             notice: Duration::ZERO,
             metrics: None,
+            people: None,
             runs: None,
             laboratory: None,
         }
@@ -107,6 +112,7 @@ pub struct Bound {
     listener: std::net::TcpListener,
     address: SocketAddr,
     metrics: Option<std::net::TcpListener>,
+    people: Option<(std::net::TcpListener, SocketAddr)>,
     certificates: Option<Arc<Certificates>>,
 }
 
@@ -124,7 +130,8 @@ pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
     let certificates = config.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
     let (listener, address) = listen(config.address)?;
     let metrics = config.metrics.map(|address| listen(address).map(|(listener, _)| listener)).transpose()?;
-    Ok(Bound { config, engine, listener, address, metrics, certificates })
+    let people = config.people.as_ref().map(|people| listen(people.address)).transpose()?;
+    Ok(Bound { config, engine, listener, address, metrics, people, certificates })
 }
 
 fn listen(address: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), ServeError> {
@@ -158,13 +165,22 @@ impl Bound {
         self.metrics.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
+    /// Where people find pages.
+    pub fn people_address(&self) -> Option<SocketAddr> {
+        self.people.as_ref().map(|(_, address)| *address)
+    }
+
     /// Serves until `shutdown` is over. Then health says `NOT_SERVING`, no further connections are taken, requests
     /// under way are finished within [`Config::drain`], and queued writes reach the disk.
     ///
     /// # Errors
     /// When TLS or reflection cannot be set up, or the transport fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Bound { config, engine, listener, address, metrics: metrics_listener, certificates } = self;
+        let Bound { config, engine, listener, address, metrics: metrics_listener, people, certificates } =
+            self;
+        let people_certificates =
+            config.tls.as_ref().filter(|_| people.is_some()).map(Certificates::read_for_people);
+        let people_certificates = people_certificates.transpose()?.map(Arc::new);
         let failed = |source| ServeError::Bind { address, source };
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
         let metrics = Arc::new(Metrics::default());
@@ -197,6 +213,27 @@ impl Bound {
         }
         let (stop, stopped) = oneshot::channel::<()>();
         let observe = ObserveLayer::new(Arc::clone(&metrics));
+        let (close, closed) = oneshot::channel::<()>();
+        let visited = match (people, &config.people) {
+            (Some((listener, address)), Some(people)) => {
+                let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+                let listener = Listener::new(listener, config.load.connections, Arc::clone(&metrics));
+                let local = ServiceBuilder::new()
+                    .layer(observe.clone())
+                    .layer(RefusalLayer)
+                    .layer(DeadlineLayer)
+                    .layer(PlaceLayer)
+                    .service(services.clone().prepare());
+                let pages = (people.pages)(Local::new(local));
+                let closed = async {
+                    // A sender that is gone means the same.
+                    let _ = closed.await;
+                };
+                let certificates = people_certificates.clone();
+                Some(tokio::spawn(people::serve(listener, address, certificates, pages, closed)))
+            }
+            _ => None,
+        };
         let router = server
             .layer(observe)
             .layer(RefusalLayer)
@@ -221,7 +258,8 @@ impl Bound {
             }
         };
         tokio::pin!(serving);
-        let files = tokio::spawn(look_at_files(certificates.clone(), Arc::clone(&config.access)));
+        let all_certificates = [certificates.clone(), people_certificates];
+        let files = tokio::spawn(look_at_files(all_certificates, Arc::clone(&config.access)));
         let looking = tokio::spawn(look_again(Arc::clone(&engine), Arc::clone(&news)));
         tracing::info!(target: "hengxin::server", %address, tls = config.tls.is_some(), "serving");
         let ended = tokio::select! {
@@ -245,6 +283,7 @@ impl Bound {
                         }
                         // The server may have ended by itself meanwhile; then nobody listens.
                         let _ = stop.send(());
+                        let _ = close.send(());
                         match tokio::time::timeout(config.drain, &mut serving).await {
                             Ok(result) => result,
                             Err(_) => {
@@ -260,6 +299,10 @@ impl Bound {
         files.abort();
         if let Some(counted) = counted {
             counted.abort();
+        }
+        if let Some(visited) = visited {
+            // Pages under way have been waited for with the calls they make.
+            visited.abort();
         }
         if let Some(conducting) = conducting {
             conducting.end(config.drain).await;
@@ -289,19 +332,21 @@ async fn set_all(health: &HealthReporter, status: ServingStatus) {
 }
 
 /// Looks at certificates and access rules: what changes takes effect, what has a fault does not.
-async fn look_at_files(certificates: Option<Arc<Certificates>>, access: Arc<Access>) {
+async fn look_at_files(certificates: [Option<Arc<Certificates>>; 2], access: Arc<Access>) {
     let mut turns = tokio::time::interval(LOOK_AT_FILES);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
         let (certificates, access) = (certificates.clone(), Arc::clone(&access));
         let looked = tokio::task::spawn_blocking(move || {
-            match certificates.map(|certificates| certificates.look_again()) {
-                Some(Ok(true)) => tracing::info!(target: "hengxin::tls", "certificates read again"),
-                Some(Err(error)) => {
-                    tracing::error!(target: "hengxin::tls", "the last good certificates stay: {error}");
+            for certificates in certificates.into_iter().flatten() {
+                match certificates.look_again() {
+                    Ok(true) => tracing::info!(target: "hengxin::tls", "certificates read again"),
+                    Err(error) => {
+                        tracing::error!(target: "hengxin::tls", "the last good certificates stay: {error}");
+                    }
+                    Ok(false) => {}
                 }
-                Some(Ok(false)) | None => {}
             }
             match access.look_again() {
                 Ok(true) => tracing::info!(target: "hengxin::access", "access rules read again"),

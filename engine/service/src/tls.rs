@@ -63,8 +63,14 @@ pub enum TlsError {
 /// The certificates in force.
 pub(crate) struct Certificates {
     files: Tls,
+    protocols: &'static [&'static [u8]],
     current: RwLock<(Vec<Option<SystemTime>>, Arc<ServerConfig>)>,
 }
+
+/// What is spoken with programs.
+const GRPC: &[&[u8]] = &[b"h2"];
+/// What is spoken with browsers.
+const WEB: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 impl std::fmt::Debug for Certificates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -78,8 +84,20 @@ impl Certificates {
     /// # Errors
     /// [`TlsError`]: what is wrong with them.
     pub(crate) fn read(files: &Tls) -> Result<Certificates, TlsError> {
-        let current = (times(files), Arc::new(configure(files)?));
-        Ok(Certificates { files: files.clone(), current: RwLock::new(current) })
+        Certificates::speaking(GRPC, files.clone())
+    }
+
+    /// The same for people: a browser may show a certificate, and need not, for who has none signs in with a token.
+    ///
+    /// # Errors
+    /// As [`Certificates::read`].
+    pub(crate) fn read_for_people(files: &Tls) -> Result<Certificates, TlsError> {
+        Certificates::speaking(WEB, Tls { client_optional: true, ..files.clone() })
+    }
+
+    fn speaking(protocols: &'static [&'static [u8]], files: Tls) -> Result<Certificates, TlsError> {
+        let current = (times(&files), Arc::new(configure(&files, protocols)?));
+        Ok(Certificates { files, protocols, current: RwLock::new(current) })
     }
 
     fn now(&self) -> Arc<ServerConfig> {
@@ -105,7 +123,7 @@ impl Certificates {
             return Ok(false);
         }
         current.0 = found;
-        current.1 = Arc::new(configure(&self.files)?);
+        current.1 = Arc::new(configure(&self.files, self.protocols)?);
         Ok(true)
     }
 }
@@ -116,7 +134,7 @@ fn times(files: &Tls) -> Vec<Option<SystemTime>> {
     all.map(|path| std::fs::metadata(path).and_then(|data| data.modified()).ok()).collect()
 }
 
-fn configure(files: &Tls) -> Result<ServerConfig, TlsError> {
+fn configure(files: &Tls, protocols: &[&[u8]]) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let fault = |path: &Path, detail: String| TlsError::Fault { path: path.to_owned(), detail };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -150,7 +168,7 @@ fn configure(files: &Tls) -> Result<ServerConfig, TlsError> {
     let mut config = builder.with_single_cert(certificates(&files.certificate)?, key).map_err(|error| {
         fault(&files.certificate, format!("{error}, expected the certificate of the key"))
     })?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
 }
 

@@ -161,14 +161,16 @@ pub enum AccessError {
     },
 }
 
-/// Purposes, with the legal bases of each.
-#[derive(Debug, serde::Deserialize)]
+/// What somebody may ask for, with the legal bases it may have.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Purpose {
-    id: String,
-    #[expect(dead_code, reason = "for the people who read the file")]
-    title: String,
-    bases: Vec<String>,
+pub struct Purpose {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Ids of its legal bases.
+    pub bases: Vec<String>,
 }
 
 /// Everything a folder says.
@@ -227,6 +229,11 @@ impl Access {
     fn now(&self) -> Option<Arc<InForce>> {
         let (_, current) = self.ruled.as_ref()?;
         Some(Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner).in_force))
+    }
+
+    /// The purposes somebody may ask for; none without rules.
+    pub fn purposes(&self) -> Vec<Purpose> {
+        self.now().map(|now| now.purposes.clone()).unwrap_or_default()
     }
 
     /// Reads the folder again when a file in it has changed and stands still since the last look: half of what is being

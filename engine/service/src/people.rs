@@ -1,0 +1,160 @@
+//! A second port, for people: pages that ask the services from within the process.
+//!
+//! Whoever makes the pages gets the services as they stand behind the socket, with every layer a call from outside goes
+//! through: who asks, what the rules say, what is masked, the audit trail, limits and deadlines are the same. The pages
+//! know nothing that the services would not tell the person who looks at them.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener as Listens};
+use tokio::sync::mpsc;
+use tokio_rustls::server::TlsStream;
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Context, Poll, Service, http};
+use tonic::transport::server::{Connected as _, TcpConnectInfo, TlsConnectInfo};
+use tower::util::BoxCloneSyncService;
+
+use crate::grpc::connections::{Connection, Listener};
+use crate::tls::{self, Certificates};
+
+/// The services, from within the process.
+#[derive(Clone)]
+pub struct Local(BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>);
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").finish_non_exhaustive()
+    }
+}
+
+impl Local {
+    pub(crate) fn new<S>(services: S) -> Local
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        Local(BoxCloneSyncService::new(services))
+    }
+}
+
+impl Service<http::Request<Body>> for Local {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<http::Response<Body>, Infallible>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(self.0.call(request))
+    }
+}
+
+/// Makes the pages over the services.
+pub type MakePages = Arc<dyn Fn(Local) -> Router + Send + Sync>;
+
+/// The port for people.
+#[derive(Clone)]
+pub struct People {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// What to show there.
+    pub pages: MakePages,
+}
+
+impl std::fmt::Debug for People {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("People").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Who is at the other end of a connection, as far as the transport knows.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    certified: Option<TlsConnectInfo<TcpConnectInfo>>,
+}
+
+impl Visitor {
+    /// Lets a call be made in the name of whoever is at the other end: with the certificate shown, if there was one.
+    pub fn accompany<T>(&self, call: &mut tonic::Request<T>) {
+        if let Some(certified) = &self.certified {
+            call.extensions_mut().insert(certified.clone());
+        }
+    }
+
+    /// Whether a certificate was shown.
+    pub fn is_certified(&self) -> bool {
+        self.certified.as_ref().is_some_and(|info| info.peer_certs().is_some())
+    }
+}
+
+/// Connections that are plain, or have shaken hands.
+struct Door<C> {
+    connections: mpsc::Receiver<io::Result<C>>,
+    address: SocketAddr,
+}
+
+impl<C: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static> Listens for Door<C> {
+    type Io = C;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (C, SocketAddr) {
+        loop {
+            match self.connections.recv().await {
+                Some(Ok(connection)) => return (connection, self.address),
+                // The one that failed is gone; the next may do better.
+                Some(Err(_)) => {}
+                // Nobody accepts any more; the shutdown that made it so ends the server as well.
+                None => poll_fn(|_| Poll::<()>::Pending).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+impl Connected<IncomingStream<'_, Door<Connection>>> for Visitor {
+    fn connect_info(_: IncomingStream<'_, Door<Connection>>) -> Visitor {
+        Visitor { certified: None }
+    }
+}
+
+impl Connected<IncomingStream<'_, Door<TlsStream<Connection>>>> for Visitor {
+    fn connect_info(stream: IncomingStream<'_, Door<TlsStream<Connection>>>) -> Visitor {
+        Visitor { certified: Some(stream.io().connect_info()) }
+    }
+}
+
+/// Serves the pages until `stopped` is over, and finishes what is under way.
+pub(crate) async fn serve(
+    listener: Listener,
+    address: SocketAddr,
+    certificates: Option<Arc<Certificates>>,
+    pages: Router,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = pages.into_make_service_with_connect_info::<Visitor>();
+    match certificates {
+        Some(certificates) => {
+            let door = Door { connections: tls::accept(listener, certificates), address };
+            axum::serve(door, service).with_graceful_shutdown(stopped).await
+        }
+        None => {
+            let door = Door { connections: listener.plain(), address };
+            axum::serve(door, service).with_graceful_shutdown(stopped).await
+        }
+    }
+}

@@ -1,0 +1,572 @@
+//! An enterprise: its tier in each field, how that came about, and every record with its effect.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use hengxin_proto::v1;
+use tonic::Status;
+
+use super::{Share, grade, part, points, sign_in, signed, source, status_of_figures};
+use crate::ask::Asking;
+use crate::chart::{self, Line, Step};
+use crate::frame::{Frame, Part};
+use crate::problem::{Fault, Page};
+use crate::when::{When, encoded, shown, written};
+use crate::words::Language;
+
+/// What is looked at.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    field: String,
+    records: String,
+    as_of: String,
+    known_at: String,
+}
+
+/// How far back the history goes, in years.
+const YEARS_BACK: i16 = 3;
+/// Records on one page.
+const RECORDS: i32 = 100;
+
+/// A field with the tier in it.
+struct InField {
+    title: String,
+    link: String,
+    chosen: bool,
+    tier: u32,
+    name: String,
+    absent: String,
+}
+
+/// A line on the way to the score.
+struct Way {
+    depth: u32,
+    kind: &'static str,
+    title: String,
+    reading: String,
+    points: String,
+    max: String,
+    source: String,
+    step: Option<Step>,
+}
+
+/// One of the two results.
+struct Side {
+    heading: &'static str,
+    title: String,
+    edition: String,
+    link: String,
+    figures: &'static str,
+    score: String,
+    grade: String,
+    before: String,
+    why_none: String,
+    findings: Vec<(String, String, bool, String)>,
+    reasons: Vec<(String, String, String)>,
+    ways: Vec<Way>,
+    unknown: Vec<(String, String)>,
+    undetermined: Vec<String>,
+    masked: bool,
+}
+
+/// The decision in the chosen field.
+struct Decided {
+    name: String,
+    tier: u32,
+    policy: String,
+    figures: &'static str,
+    method: String,
+    overrides: Vec<(String, bool, String)>,
+    measures: Vec<(String, String)>,
+    horizon: String,
+    digest: String,
+    sides: Vec<Side>,
+}
+
+/// The score through the years.
+struct Past {
+    line: Line,
+    events: Vec<(String, String, u32, String, String)>,
+    cut: bool,
+}
+
+/// A record.
+struct Record {
+    on: String,
+    title: String,
+    fields: Vec<(String, String)>,
+    effects: Vec<String>,
+    counts: bool,
+    marks: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "enterprise.html")]
+struct View {
+    frame: Frame,
+    code: String,
+    enterprise: v1::Enterprise,
+    known_at: String,
+    fields: Vec<InField>,
+    field: String,
+    decided: Share<Decided>,
+    /// For callers who may ask for no tier: the public evaluation alone.
+    alone: Option<Side>,
+    past: Share<Past>,
+    records: Vec<Record>,
+    more: String,
+    masked: Vec<String>,
+    change: String,
+    report: String,
+}
+
+/// The page.
+pub(crate) async fn show(
+    asking: Asking,
+    Path(code): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<impl IntoResponse, Fault> {
+    let when = When { as_of: wanted.as_of.clone(), known_at: wanted.known_at.clone() };
+    let view = view(&asking, &code, &wanted, &when).await;
+    view.map(|view| Page(HeaderMap::new(), view))
+        .map_err(|status| Fault::of(&asking, Part::Find, &when, status))
+}
+
+async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Result<View, Status> {
+    sign_in::expect_known(asking)?;
+    let l = asking.session.language;
+    let known_at = when.known_at()?;
+    let request = v1::GetEnterpriseRequest { name: code.to_owned(), as_of: when.as_of.clone(), known_at };
+    let answer = asking.ledger().get_enterprise(asking.request(request)).await?.into_inner();
+    let enterprise = answer.enterprise.unwrap_or_default();
+    let basis = answer.basis.unwrap_or_default();
+    let fields = &asking.setup().fields;
+    let field = match wanted.field.as_str() {
+        "" => fields.first().map(|field| field.id.clone()).unwrap_or_default(),
+        given => given.to_owned(),
+    };
+    // Everything below rests on one moment.
+    let known_at = basis.known_at;
+    let tier = |field: String, view: v1::EvaluationView| v1::GetTierRequest {
+        enterprise: code.to_owned(),
+        field,
+        as_of: basis.as_of.clone(),
+        known_at,
+        view: view.into(),
+        basis: v1::TierBasis::Live.into(),
+        ..Default::default()
+    };
+    let mut supervision = asking.supervision();
+    let chosen = supervision.get_tier(asking.request(tier(field.clone(), v1::EvaluationView::Full))).await;
+    let chosen = part(l, chosen.map(|answer| answer.into_inner().decision.unwrap_or_default()))?;
+    let mut in_fields = Vec::new();
+    for named in fields {
+        let link = when.on(&format!("/enterprises/{}?field={}", encoded(code), encoded(&named.id)));
+        let told = if named.id == field {
+            match &chosen {
+                Share::There(decision) => Share::There((decision.tier, decision.title.clone())),
+                Share::Absent(why) => Share::Absent(why.clone()),
+            }
+        } else {
+            let answer =
+                supervision.get_tier(asking.request(tier(named.id.clone(), v1::EvaluationView::Basic))).await;
+            part(l, answer.map(|a| a.into_inner().decision.map(|d| (d.tier, d.title)).unwrap_or_default()))?
+        };
+        let (tier, name, absent) = match told {
+            Share::There((tier, title)) => (tier, l.tier(tier, &title), String::new()),
+            Share::Absent(why) => (0, "–".to_owned(), why),
+        };
+        in_fields.push(InField {
+            title: named.title.clone(),
+            link,
+            chosen: named.id == field,
+            tier,
+            name,
+            absent,
+        });
+    }
+    let mut effects = Effects::default();
+    let (decided, alone) = match chosen {
+        Share::There(decision) => (Share::There(decided(l, &decision, &mut effects)), None),
+        Share::Absent(why) => {
+            let request = v1::EvaluateRequest {
+                enterprise: code.to_owned(),
+                standard: asking.setup().public_standard.clone(),
+                as_of: basis.as_of.clone(),
+                known_at,
+                view: v1::EvaluationView::Full.into(),
+                ..Default::default()
+            };
+            let answer = asking.scoring().evaluate(asking.request(request)).await;
+            let answer = part(l, answer.map(|answer| answer.into_inner().evaluation.unwrap_or_default()))?;
+            let alone = match answer {
+                Share::There(evaluation) => Some(side(l, true, &evaluation, &mut effects)),
+                Share::Absent(_) => None,
+            };
+            (Share::Absent(why), alone)
+        }
+    };
+    let past = part(l, past(asking, code, &field, &basis).await)?;
+    let (records, more) = records(asking, code, wanted, when, &basis, &effects).await?;
+    Ok(View {
+        frame: Frame::of(asking, Part::Find, when),
+        code: enterprise.code.clone(),
+        known_at: shown(basis.known_at.as_ref()),
+        fields: in_fields,
+        change: when.on(&format!("/enterprises/{}/change?field={}", encoded(code), encoded(&field))),
+        report: when.on(&format!("/reports/new?enterprise={}&field={}", encoded(code), encoded(&field))),
+        field,
+        decided,
+        alone,
+        past,
+        records,
+        more,
+        masked: enterprise.masked_codes.clone(),
+        enterprise,
+    })
+}
+
+/// What each fact does, by its id.
+#[derive(Default)]
+struct Effects(HashMap<u64, Vec<(String, bool)>>);
+
+impl Effects {
+    fn add(&mut self, l: Language, evidence: &v1::Evidence, place: &str) {
+        let text = if !evidence.counted {
+            format!("{place}：{}", l.not_counted(&evidence.not_counted_reason))
+        } else if let Some(points) = &evidence.points {
+            format!("{place}：{}", signed(points))
+        } else {
+            format!("{place}：{}", l.say("计入", "counts"))
+        };
+        let all = self.0.entry(evidence.fact_id).or_default();
+        let new = (text, evidence.counted);
+        if !all.contains(&new) {
+            all.push(new);
+        }
+    }
+}
+
+fn decided(l: Language, decision: &v1::TierDecision, effects: &mut Effects) -> Decided {
+    let mut sides = Vec::new();
+    for (public, result) in [(true, &decision.public_result), (false, &decision.industry_result)] {
+        if let Some(result) = result {
+            sides.push(side(l, public, result, effects));
+        }
+    }
+    let method = decision.method.as_ref().map(|method| method_words(l, method)).unwrap_or_default();
+    Decided {
+        name: l.tier(decision.tier, &decision.title),
+        tier: decision.tier,
+        policy: decision.policy.as_ref().map(|p| format!("{} {}", p.title, p.edition)).unwrap_or_default(),
+        figures: status_of_figures(l, decision.policy.as_ref()),
+        method,
+        overrides: decision
+            .overrides
+            .iter()
+            .map(|o| {
+                let text = if o.lowers {
+                    format!("{} {}", l.say("至多为等级", "at most tier"), o.tier)
+                } else {
+                    format!("{} {}", l.say("至少为等级", "at least tier"), o.tier)
+                };
+                (format!("{}：{text}", o.id), o.decided, source(l, o.source.as_ref()))
+            })
+            .collect(),
+        measures: decision.measures.iter().map(|m| (m.title.clone(), source(l, m.source.as_ref()))).collect(),
+        horizon: decision.horizon.clone(),
+        digest: decision.facts_digest.clone(),
+        sides,
+    }
+}
+
+fn method_words(l: Language, method: &v1::TierMethod) -> String {
+    let tier = l.tier(method.tier, "");
+    match method.kind() {
+        v1::TierMethodKind::Matrix => format!(
+            "{} {} × {} {} → {tier}",
+            l.say("对照表：公共评价", "table: public grade"),
+            method.public_grade,
+            l.say("行业评价", "industry grade"),
+            method.industry_grade
+        ),
+        v1::TierMethodKind::WorstOf => format!(
+            "{}：{} {} → {}，{} {} → {} ⇒ {tier}",
+            l.say("从严", "the stricter of the two"),
+            l.say("公共评价", "public"),
+            method.public_grade,
+            method.public_tier,
+            l.say("行业评价", "industry"),
+            method.industry_grade,
+            method.industry_tier
+        ),
+        v1::TierMethodKind::Weighted => {
+            format!(
+                "{} {} → {tier}",
+                l.say("加权得分", "weighted score"),
+                points(method.weighted_sum.as_ref())
+            )
+        }
+        v1::TierMethodKind::Count => {
+            format!("{} {} → {tier}", l.say("不良结果数", "adverse results"), method.count)
+        }
+        v1::TierMethodKind::Unspecified => tier,
+    }
+}
+
+fn side(l: Language, public: bool, result: &v1::Evaluation, effects: &mut Effects) -> Side {
+    let lines = result.explanation.as_ref().map(|e| e.lines.as_slice()).unwrap_or_default();
+    for line in lines {
+        for evidence in &line.evidence {
+            effects.add(l, evidence, &line.title);
+        }
+    }
+    for finding in &result.findings {
+        for evidence in &finding.evidence {
+            effects.add(l, evidence, &finding.title);
+        }
+    }
+    let standard = result.standard.clone().unwrap_or_default();
+    let why_none = match result.outcome() {
+        v1::Outcome::NotEligible => {
+            let why = result.ineligibility.as_ref().map(|why| why.reason.clone()).unwrap_or_default();
+            format!("{}{why}", l.say("不在评价范围：", "not evaluated: "))
+        }
+        v1::Outcome::CannotScore => {
+            l.say("已知信息不足，不评分。", "Too little is known for a score.").to_owned()
+        }
+        v1::Outcome::Evaluated | v1::Outcome::Unspecified => String::new(),
+    };
+    Side {
+        heading: if public {
+            l.say("公共信用综合评价", "Public comprehensive evaluation")
+        } else {
+            l.say("行业信用评价", "Industry evaluation")
+        },
+        link: format!("/standards/{}/{}", encoded(&standard.id), encoded(&standard.edition)),
+        figures: status_of_figures(l, Some(&standard)),
+        title: standard.title,
+        edition: standard.edition,
+        score: points(result.score.as_ref()),
+        grade: grade(result.grade.as_ref()),
+        before: match (&result.grade_before_findings, &result.grade) {
+            (Some(before), now) if Some(before) != now.as_ref() => grade(Some(before)),
+            _ => String::new(),
+        },
+        why_none,
+        findings: result
+            .findings
+            .iter()
+            .map(|f| (f.title.clone(), effect_words(l, &f.effect), f.decided, source(l, f.source.as_ref())))
+            .collect(),
+        reasons: result
+            .reasons
+            .iter()
+            .take(8)
+            .map(|reason| {
+                let lost = reason.lost.as_ref().map(|lost| format!("−{}", lost.decimal)).unwrap_or_default();
+                (reason.title.clone(), lost, source(l, reason.source.as_ref()))
+            })
+            .collect(),
+        ways: ways(l, lines),
+        unknown: result.unknown_indicators.iter().map(|u| (u.title.clone(), unknown_words(l, u))).collect(),
+        undetermined: result.undetermined.iter().map(|u| u.title.clone()).collect(),
+        masked: result.masked,
+    }
+}
+
+fn effect_words(l: Language, effect: &str) -> String {
+    let (word, rest) = effect.split_once(' ').unwrap_or((effect, ""));
+    let said = match word {
+        "exactly" => l.say("直接判为", "exactly"),
+        "at" => {
+            return match rest.split_once(' ') {
+                Some(("most", grade)) => format!("{} {grade}", l.say("不高于", "at most")),
+                Some(("least", grade)) => format!("{} {grade}", l.say("不低于", "at least")),
+                _ => effect.to_owned(),
+            };
+        }
+        "downgrade" => l.say("降级", "down by"),
+        "note" => l.say("提示", "note"),
+        other => other,
+    };
+    format!("{said} {rest}").trim().to_owned()
+}
+
+fn unknown_words(l: Language, unknown: &v1::UnknownIndicator) -> String {
+    let chinese = match unknown.reason.as_str() {
+        "register-not-delivered" => "所依据的登记簿截至该日尚未报送",
+        "no-record" => "没有可供计算的记录",
+        "zero-divisor" => "分母为零",
+        "not-registered" => "该日没有登记信息，或登记信息缺此项",
+        "no-result" => "所引用的评价没有结果",
+        _ => return unknown.detail.clone(),
+    };
+    l.say(chinese, &unknown.detail).to_owned()
+}
+
+fn ways(l: Language, lines: &[v1::ExplanationLine]) -> Vec<Way> {
+    let steps = chart::waterfall(lines);
+    let arranged = lines.iter().zip(steps).map(|(line, step)| {
+        let sum = matches!(line.kind(), v1::LineKind::Dimension | v1::LineKind::Score);
+        let title = match line.kind() {
+            v1::LineKind::Base => l.say("基础分", "base"),
+            v1::LineKind::Clip => l.say("上下限调整", "floor or cap"),
+            v1::LineKind::Weighting => l.say("权重调整", "weights"),
+            v1::LineKind::Renormalised => l.say("缺项重新分配", "unknown left out"),
+            v1::LineKind::ScaleClip => l.say("分值范围调整", "ends of the scale"),
+            v1::LineKind::Rounding => l.say("取整", "rounding"),
+            v1::LineKind::Score => l.say("得分", "score"),
+            v1::LineKind::Dimension | v1::LineKind::Indicator | v1::LineKind::Unspecified => "",
+        };
+        let title = match (title, line.title.as_str()) {
+            ("", own) => own.to_owned(),
+            (word, "") => word.to_owned(),
+            (word, own) => format!("{own} · {word}"),
+        };
+        Way {
+            depth: line.depth.min(6),
+            kind: if sum { "sum" } else { "part" },
+            title,
+            reading: if line.unknown_reason.is_empty() {
+                line.reading.clone()
+            } else {
+                l.say("未知", "unknown").to_owned()
+            },
+            points: line
+                .points
+                .as_ref()
+                .map_or_else(|| "–".to_owned(), |p| if sum { p.decimal.clone() } else { signed(p) }),
+            max: line.max.as_ref().map(|max| max.decimal.clone()).unwrap_or_default(),
+            source: source(l, line.source.as_ref()),
+            step,
+        }
+    });
+    arranged.collect()
+}
+
+async fn past(asking: &Asking, code: &str, field: &str, basis: &v1::Basis) -> Result<Past, Status> {
+    let to: jiff::civil::Date =
+        basis.as_of.parse().map_err(|_| Status::internal("the service gave a date that is none"))?;
+    let from = to.checked_sub(jiff::Span::new().years(YEARS_BACK)).unwrap_or(to);
+    let request = v1::TraceTierRequest {
+        enterprise: code.to_owned(),
+        field: field.to_owned(),
+        from: from.to_string(),
+        to: to.to_string(),
+        known_at: basis.known_at,
+    };
+    let answer = asking.supervision().trace_tier(asking.request(request)).await?.into_inner();
+    Ok(Past {
+        events: events(asking.session.language, &answer.points),
+        line: chart::line(&answer.points, &to.to_string()),
+        cut: answer.cut,
+    })
+}
+
+/// The days of a trace as rows: day, score, tier, its name, what happened.
+pub(crate) fn events(l: Language, points_: &[v1::TracedTier]) -> Vec<(String, String, u32, String, String)> {
+    let list = |changes: &[v1::FactChange], word: &str| {
+        let mut titles: Vec<(String, usize)> = Vec::new();
+        for change in changes {
+            let title = if change.title.is_empty() {
+                l.say("（不予显示）", "(not shown)")
+            } else {
+                &change.title
+            };
+            match titles.iter_mut().find(|(known, _)| known == title) {
+                Some((_, n)) => *n += 1,
+                None => titles.push((title.to_owned(), 1)),
+            }
+        }
+        let named: Vec<String> =
+            titles.into_iter().map(|(title, n)| if n > 1 { format!("{title}×{n}") } else { title }).collect();
+        if named.is_empty() { String::new() } else { format!("{word}{}", named.join("、")) }
+    };
+    points_
+        .iter()
+        .filter_map(|traced| {
+            let point = traced.point.as_ref()?;
+            let begun = list(&traced.begun, l.say("计入：", "counts now: "));
+            let ended = list(&traced.ended, l.say("不再计入：", "no longer counts: "));
+            let told: Vec<String> = [begun, ended].into_iter().filter(|text| !text.is_empty()).collect();
+            let grade = point.public_grade.as_ref().map(|g| g.grade.clone()).unwrap_or_default();
+            let score = format!("{} {grade}", points(point.public_score.as_ref()));
+            Some((point.on.clone(), score, point.tier, l.tier(point.tier, &point.title), told.join("；")))
+        })
+        .collect()
+}
+
+async fn records(
+    asking: &Asking,
+    code: &str,
+    wanted: &Wanted,
+    when: &When,
+    basis: &v1::Basis,
+    effects: &Effects,
+) -> Result<(Vec<Record>, String), Status> {
+    let l = asking.session.language;
+    let request = v1::ListFactsRequest {
+        parent: code.to_owned(),
+        known_at: basis.known_at,
+        page_size: RECORDS,
+        page_token: wanted.records.clone(),
+        ..Default::default()
+    };
+    let answer = asking.ledger().list_facts(asking.request(request)).await?.into_inner();
+    let records = answer.facts.iter().map(|fact| {
+        let found = effects.0.get(&fact.fact_id).map(Vec::as_slice).unwrap_or_default();
+        let mut marks = Vec::new();
+        if !fact.repaired_on.is_empty() {
+            marks.push(format!("{} {}", l.say("修复于", "repaired on"), fact.repaired_on));
+        }
+        for objection in &fact.objections {
+            marks.push(format!("{} {}–{}", l.say("异议", "objection"), objection.from, objection.until));
+        }
+        if !fact.publicity_until.is_empty() {
+            marks.push(format!("{} {}", l.say("公示至", "public until"), fact.publicity_until));
+        }
+        if !fact.ends_on.is_empty() {
+            marks.push(format!("{} {}", l.say("至", "until"), fact.ends_on));
+        }
+        Record {
+            on: fact.occurred_on.clone(),
+            title: fact.title.clone(),
+            fields: fact
+                .fields
+                .iter()
+                .filter(|field| field.masked || !field.value.is_empty())
+                .filter(|field| field.id != "subject_code" && field.id != "subject_name")
+                .map(|field| {
+                    let hidden = l.say("（不予显示）", "(not shown)");
+                    (field.title.clone(), if field.masked { hidden.to_owned() } else { field.value.clone() })
+                })
+                .collect(),
+            effects: found.iter().map(|(text, _)| text.clone()).collect(),
+            counts: found.iter().any(|(_, counts)| *counts),
+            marks,
+        }
+    });
+    let mut records: Vec<Record> = records.collect();
+    let mut more = String::new();
+    if answer.next_page_token.is_empty() {
+        // All there are: the newest is looked for first.
+        if wanted.records.is_empty() {
+            records.reverse();
+        }
+    } else {
+        let address = format!(
+            "/enterprises/{}?field={}&records={}",
+            encoded(code),
+            encoded(&wanted.field),
+            encoded(&answer.next_page_token)
+        );
+        let pinned = When { as_of: when.as_of.clone(), known_at: written(basis.known_at.as_ref()) };
+        more = format!("{}#records", pinned.on(&address));
+    }
+    Ok((records, more))
+}

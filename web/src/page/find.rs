@@ -1,0 +1,144 @@
+//! Find: by code, name or part of a name, with filters; while one types, too.
+
+use askama::Template;
+use axum::extract::Query;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
+use hengxin_proto::v1;
+
+use super::sign_in;
+use crate::Named;
+use crate::ask::Asking;
+use crate::frame::{Frame, Part};
+use crate::problem::{Fault, Page};
+use crate::when::{When, encoded};
+
+/// Whom to look for.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    q: String,
+    field: String,
+    tier: String,
+    region: String,
+    industry: String,
+    page: String,
+    as_of: String,
+    known_at: String,
+}
+
+struct Row {
+    code: String,
+    name: String,
+    region: String,
+    industry: String,
+    tier: u32,
+    link: String,
+}
+
+#[derive(Template)]
+#[template(path = "find.html")]
+struct View {
+    frame: Frame,
+    wanted: Wanted,
+    fields: Vec<Named>,
+    rows: Vec<Row>,
+    next: String,
+    asked: bool,
+}
+
+/// The page; a whole code leads to its enterprise at once.
+pub(crate) async fn show(
+    asking: Asking,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Fault> {
+    let when = When { as_of: wanted.as_of.clone(), known_at: wanted.known_at.clone() };
+    let typed = headers.contains_key("hx-request");
+    let code = wanted.q.trim().to_ascii_uppercase();
+    if code.len() == 18 && code.bytes().all(|b| b.is_ascii_alphanumeric()) && !typed {
+        // A code that is wrong is told so there, with the character that does not fit.
+        return Ok(Redirect::to(&when.on(&format!("/enterprises/{code}"))).into_response());
+    }
+    match view(&asking, wanted, &when).await {
+        Ok(view) => Ok(Page(HeaderMap::new(), view).into_response()),
+        Err(status) => Err(Fault::of(&asking, Part::Find, &when, status)),
+    }
+}
+
+async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, tonic::Status> {
+    sign_in::expect_known(asking)?;
+    let asked = [&wanted.q, &wanted.tier, &wanted.region, &wanted.industry]
+        .iter()
+        .any(|text| !text.trim().is_empty());
+    let tier = match wanted.tier.trim() {
+        "" => 0,
+        text => text.parse().map_err(|_| {
+            tonic::Status::invalid_argument(format!("tier: found `{text}`, expected a number such as 4"))
+        })?,
+    };
+    let fields = asking.setup().fields.clone();
+    let field = if wanted.field.is_empty() {
+        fields.first().map(|f| f.id.clone()).unwrap_or_default()
+    } else {
+        wanted.field.clone()
+    };
+    let (mut rows, mut next) = (Vec::new(), String::new());
+    if asked {
+        let request = |basis: v1::TierBasis| v1::SearchEnterprisesRequest {
+            query: wanted.q.trim().to_owned(),
+            region: wanted.region.trim().to_owned(),
+            industry: wanted.industry.trim().to_owned(),
+            page_size: 30,
+            page_token: wanted.page.clone(),
+            field: field.clone(),
+            tier,
+            basis: basis.into(),
+        };
+        let mut ledger = asking.ledger();
+        let answer = match ledger.search_enterprises(asking.request(request(v1::TierBasis::Run))).await {
+            // No run is loaded: the decisions on record.
+            Err(status)
+                if matches!(status.code(), tonic::Code::NotFound | tonic::Code::FailedPrecondition) =>
+            {
+                ledger.search_enterprises(asking.request(request(v1::TierBasis::Live))).await?
+            }
+            other => other?,
+        };
+        let answer = answer.into_inner();
+        rows = answer
+            .enterprises
+            .into_iter()
+            .map(|found| Row {
+                link: when.on(&format!("/enterprises/{}?field={}", encoded(&found.code), encoded(&field))),
+                code: found.code,
+                name: found.display_name,
+                region: found.region,
+                industry: found.industry,
+                tier: found.tier,
+            })
+            .collect();
+        if !answer.next_page_token.is_empty() {
+            let mut address = format!("/find?q={}&field={}", encoded(wanted.q.trim()), encoded(&field));
+            for (name, value) in [
+                ("tier", &wanted.tier),
+                ("region", &wanted.region),
+                ("industry", &wanted.industry),
+                ("page", &answer.next_page_token),
+            ] {
+                if !value.is_empty() {
+                    address.push_str(&format!("&{name}={}", encoded(value)));
+                }
+            }
+            next = when.on(&address);
+        }
+    }
+    Ok(View {
+        frame: Frame::of(asking, Part::Find, when),
+        wanted: Wanted { field, ..wanted },
+        fields,
+        rows,
+        next,
+        asked,
+    })
+}

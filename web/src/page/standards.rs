@@ -1,0 +1,201 @@
+//! Standards: the editions, each as a page with its sources, and the differences between two.
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use hengxin_proto::v1;
+use tonic::Status;
+
+use super::{sign_in, source, status_of_figures};
+use crate::ask::Asking;
+use crate::frame::{Frame, Part};
+use crate::problem::{Fault, Page};
+use crate::when::{When, encoded};
+use crate::words::Language;
+
+/// An edition in a list.
+struct Edition {
+    id: String,
+    edition: String,
+    title: String,
+    authority: String,
+    period: String,
+    figures: &'static str,
+    name: String,
+    link: String,
+}
+
+#[derive(Template)]
+#[template(path = "standards.html")]
+struct ListView {
+    frame: Frame,
+    editions: Vec<Edition>,
+}
+
+async fn editions(asking: &Asking, l: Language) -> Result<Vec<Edition>, Status> {
+    let mut all = Vec::new();
+    let mut token = String::new();
+    loop {
+        let request = v1::ListStandardsRequest { page_size: 1000, page_token: token, ..Default::default() };
+        let answer = asking.standards().list_standards(asking.request(request)).await?.into_inner();
+        all.extend(answer.standards.into_iter().map(|standard| edition(l, standard)));
+        token = answer.next_page_token;
+        if token.is_empty() {
+            return Ok(all);
+        }
+    }
+}
+
+fn edition(l: Language, standard: v1::Standard) -> Edition {
+    let reference = standard.reference.unwrap_or_default();
+    let to = if standard.effective_to.is_empty() { l.say("今", "now") } else { &standard.effective_to };
+    Edition {
+        period: format!("{} – {to}", standard.effective_from),
+        figures: status_of_figures(l, Some(&reference)),
+        link: format!("/standards/{}/{}", encoded(&reference.id), encoded(&reference.edition)),
+        name: reference.name,
+        id: reference.id,
+        edition: reference.edition,
+        title: reference.title,
+        authority: standard.authority,
+    }
+}
+
+/// All editions.
+pub(crate) async fn list(asking: Asking) -> Result<impl IntoResponse, Fault> {
+    let when = When::default();
+    let fault = |status| Fault::of(&asking, Part::Standards, &when, status);
+    sign_in::expect_known(&asking).map_err(fault)?;
+    let editions = editions(&asking, asking.session.language).await.map_err(fault)?;
+    Ok(Page(HeaderMap::new(), ListView { frame: Frame::of(&asking, Part::Standards, &when), editions }))
+}
+
+/// A line of an edition.
+struct Row {
+    depth: u32,
+    kind: &'static str,
+    word: &'static str,
+    id: String,
+    title: String,
+    weight: String,
+    range: String,
+    details: Vec<(String, String)>,
+    source: String,
+}
+
+#[derive(Template)]
+#[template(path = "standard.html")]
+struct EditionView {
+    frame: Frame,
+    standard: v1::Standard,
+    reference: v1::EditionReference,
+    figures: &'static str,
+    rows: Vec<Row>,
+    text: String,
+    others: Vec<(String, String)>,
+}
+
+/// One edition.
+pub(crate) async fn show(
+    asking: Asking,
+    Path((id, edition)): Path<(String, String)>,
+) -> Result<impl IntoResponse, Fault> {
+    let when = When::default();
+    let view = edition_view(&asking, &id, &edition, &when).await;
+    view.map(|view| Page(HeaderMap::new(), view))
+        .map_err(|status| Fault::of(&asking, Part::Standards, &when, status))
+}
+
+async fn edition_view(asking: &Asking, id: &str, edition: &str, when: &When) -> Result<EditionView, Status> {
+    sign_in::expect_known(asking)?;
+    let l = asking.session.language;
+    let name = format!("standards/{id}/editions/{edition}");
+    let request = v1::GetStandardRequest { name: name.clone(), as_of: String::new() };
+    let answer = asking.standards().get_standard(asking.request(request)).await?.into_inner();
+    let standard = answer.standard.unwrap_or_default();
+    let reference = standard.reference.clone().unwrap_or_default();
+    let others =
+        editions(asking, l).await?.into_iter().filter(|other| other.id == id && other.edition != edition);
+    let others = others.map(|other| {
+        let address = format!("/standards/compare?base={}&other={}", encoded(&other.name), encoded(&name));
+        (other.edition, address)
+    });
+    Ok(EditionView {
+        frame: Frame::of(asking, Part::Standards, when),
+        figures: status_of_figures(l, Some(&reference)),
+        rows: answer.outline.iter().map(|line| row(l, line)).collect(),
+        text: answer.text,
+        others: others.collect(),
+        standard,
+        reference,
+    })
+}
+
+fn row(l: Language, line: &v1::OutlineLine) -> Row {
+    let (kind, word) = match line.kind() {
+        v1::OutlineKind::Eligibility => ("eligibility", l.say("不评价", "not evaluated")),
+        v1::OutlineKind::Scale => ("scale", l.say("分值", "scale")),
+        v1::OutlineKind::Dimension => ("dimension", l.say("维度", "dimension")),
+        v1::OutlineKind::Indicator => ("indicator", l.say("指标", "indicator")),
+        v1::OutlineKind::Grade => ("grade", l.say("等级", "grade")),
+        v1::OutlineKind::Finding => ("finding", l.say("直接认定", "finding")),
+        v1::OutlineKind::Setting => ("setting", l.say("设置", "setting")),
+        v1::OutlineKind::Unspecified => ("", ""),
+    };
+    let range = match (&line.min, &line.max) {
+        (None, None) => String::new(),
+        (Some(min), Some(max)) => format!("{} – {}", min.decimal, max.decimal),
+        (Some(min), None) => format!("≥ {}", min.decimal),
+        (None, Some(max)) => format!("≤ {}", max.decimal),
+    };
+    Row {
+        depth: line.depth.min(6),
+        kind,
+        word,
+        id: line.id.clone(),
+        title: line.title.clone(),
+        weight: line.weight_basis_points.map(|w| format!("{}.{:02}%", w / 100, w % 100)).unwrap_or_default(),
+        range,
+        details: line.details.iter().map(|detail| (detail.path.clone(), detail.value.clone())).collect(),
+        source: source(l, line.source.as_ref()),
+    }
+}
+
+/// Which two.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct Two {
+    base: String,
+    other: String,
+}
+
+#[derive(Template)]
+#[template(path = "compare.html")]
+struct CompareView {
+    frame: Frame,
+    two: Two,
+    editions: Vec<Edition>,
+    differences: Option<Vec<v1::Difference>>,
+}
+
+/// Two editions side by side.
+pub(crate) async fn compare(asking: Asking, Query(two): Query<Two>) -> Result<impl IntoResponse, Fault> {
+    let when = When::default();
+    let fault = |status| Fault::of(&asking, Part::Standards, &when, status);
+    sign_in::expect_known(&asking).map_err(fault)?;
+    let editions = editions(&asking, asking.session.language).await.map_err(fault)?;
+    let differences = if two.base.is_empty() || two.other.is_empty() {
+        None
+    } else {
+        let request = v1::CompareStandardsRequest {
+            base: two.base.clone(),
+            other: two.other.clone(),
+            ..Default::default()
+        };
+        let answer = asking.standards().compare_standards(asking.request(request)).await.map_err(fault)?;
+        Some(answer.into_inner().differences)
+    };
+    let frame = Frame::of(&asking, Part::Standards, &when);
+    Ok(Page(HeaderMap::new(), CompareView { frame, two, editions, differences }))
+}
