@@ -8,15 +8,18 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener as Listens};
+use http_body::Frame;
 use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, Context, Poll, Service, http};
+use tonic::codegen::{BoxFuture, Bytes, Context, Poll, Service, http};
 use tonic::transport::server::{Connected as _, TcpConnectInfo, TlsConnectInfo};
 use tower::util::BoxCloneSyncService;
 
@@ -57,7 +60,34 @@ impl Service<http::Request<Body>> for Local {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(self.0.call(request))
+        Box::pin(self.0.call(request.map(|body| Body::new(Within { body, ended: false }))))
+    }
+}
+
+/// The message of a call from within. A body from a socket knows when it has ended; one made here must be told, or it is
+/// taken for one that was cut off.
+struct Within {
+    body: Body,
+    ended: bool,
+}
+
+impl http_body::Body for Within {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(None) = frame {
+            self.ended = true;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || http_body::Body::is_end_stream(&self.body)
     }
 }
 
