@@ -283,6 +283,23 @@ impl Deliveries {
         Deliveries { by_register, number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed) }
     }
 
+    /// The same with every delivery that is `fresh` complete for ever, for days that have not come: a register that is
+    /// delivered goes on being delivered, and one that is not does not begin.
+    #[must_use]
+    pub fn going_on(&self, fresh: impl Fn(RegisterId, Date) -> bool) -> Deliveries {
+        let all = self.by_register.iter().zip(0u16..).flat_map(|(regions, register)| {
+            regions.iter().map(move |(region, through)| (RegisterId(register), *region, *through))
+        });
+        Deliveries::new(
+            all.map(|(register, region, through)| Delivery {
+                register,
+                region,
+                through: if fresh(register, through) { Date::FOREVER } else { through },
+            })
+            .collect(),
+        )
+    }
+
     /// A number that other deliveries do not have, so that what was concluded from these can be found again.
     pub(crate) fn number(&self) -> u64 {
         self.number

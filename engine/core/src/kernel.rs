@@ -182,7 +182,7 @@ impl Workbench {
     }
 
     /// The plan.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
@@ -196,6 +196,16 @@ impl Workbench {
     /// plan has no such part.
     pub fn dependency(&self, id: &str) -> Option<&Workbench> {
         self.nested.iter().flatten().find(|inner| inner.plan.standard.id == id)
+    }
+
+    /// What was picked of the subject's own file in the last evaluation.
+    pub(crate) fn picked(&self) -> &Picker {
+        &self.own
+    }
+
+    /// The workbenches of the standards that this one reads the results of.
+    pub(crate) fn inner(&self) -> impl Iterator<Item = &Workbench> {
+        self.nested.iter().flatten()
     }
 
     /// What each indicator gave in the last evaluation; empty when the subject was not eligible.

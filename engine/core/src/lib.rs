@@ -32,3 +32,4 @@ pub mod trace;
 pub mod tree;
 pub mod uscc;
 pub mod vocabulary;
+pub mod what_if;

@@ -77,6 +77,18 @@ impl Plan {
         registers
     }
 
+    /// The plans whose results this one reads, with those that they read.
+    pub fn inner(&self) -> Vec<Arc<Plan>> {
+        let mut inner = Vec::new();
+        for nested in &self.nested {
+            if let Nested::Plan(plan) = nested {
+                inner.push(Arc::clone(plan));
+                inner.extend(plan.inner());
+            }
+        }
+        inner
+    }
+
     /// The relations this plan follows, with those of the standards it reads.
     pub fn reach(&self) -> Reach {
         reach(&self.standard.related, &self.nested)

@@ -94,7 +94,7 @@ impl Readers {
     fn looks_at(&mut self, part: Part, input: Input) {
         match input {
             // Of facts, which are in slots.
-            Input::Number | Input::Reference => {}
+            Input::Number | Input::Reference | Input::Day => {}
             Input::Registration | Input::Related | Input::Result => part.insert_into(&mut self.always),
         }
     }

@@ -391,7 +391,8 @@ impl Engine {
         Ok(prepared)
     }
 
-    fn prepare(&self, edition: &Edition, as_of: Date) -> Prepared {
+    /// An edition resolved on a date, and not kept: a draft, say.
+    pub fn prepare(&self, edition: &Edition, as_of: Date) -> Prepared {
         let plan = self.catalogue.plan(edition, as_of);
         Prepared {
             standard: Arc::clone(&edition.standard),

@@ -73,7 +73,8 @@ impl Count {
     pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
         match self.of {
             Of::References => visit(Input::Reference),
-            Of::Facts | Of::Months | Of::Attribute(_) => {}
+            Of::Months => visit(Input::Day),
+            Of::Facts | Of::Attribute(_) => {}
         }
     }
 

@@ -66,7 +66,7 @@ impl Elapsed {
     pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
         match self.since {
             Since::Established => visit(Input::Registration),
-            Since::First(_) | Since::Last(_) => {}
+            Since::First(_) | Since::Last(_) => visit(Input::Day),
         }
     }
 

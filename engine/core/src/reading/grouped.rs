@@ -110,7 +110,8 @@ impl Grouped {
     pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
         match self.by {
             GroupBy::Reference => visit(Input::Reference),
-            GroupBy::Month | GroupBy::Attribute(_) => {}
+            GroupBy::Month => visit(Input::Day),
+            GroupBy::Attribute(_) => {}
         }
         self.reading.inputs(visit);
         if let Combine::WeightedMean(weight) = &self.combine {

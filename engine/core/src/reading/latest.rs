@@ -36,6 +36,7 @@ impl Latest {
     }
 
     pub(super) fn inputs(&self, visit: &mut dyn FnMut(Input)) {
+        visit(Input::Day);
         if self.attribute.is_none() {
             visit(Input::Number);
         }

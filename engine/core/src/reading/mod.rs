@@ -101,13 +101,15 @@ pub enum Reading {
     Result(result::ResultOf),
 }
 
-/// What a reading or a rule looks at, besides which facts were picked, their classes and their days.
+/// What a reading or a rule looks at, besides which facts were picked and their classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     /// The number of a fact.
     Number,
     /// The reference of a fact.
     Reference,
+    /// The day of a fact, or its place among the others.
+    Day,
     /// The registration in force.
     Registration,
     /// What was measured on related subjects.

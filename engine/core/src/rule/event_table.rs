@@ -162,6 +162,9 @@ impl EventTable {
             Each::ByAmount(..) => visit(Input::Number),
             Each::Flat(_) | Each::ByAttribute(..) => {}
         }
+        if !(self.repeats.is_empty() && self.decay.is_empty()) {
+            visit(Input::Day);
+        }
     }
 
     /// The points of each event, in fact order; lowers `due` to the next step of decay.

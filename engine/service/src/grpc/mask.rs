@@ -4,7 +4,7 @@
 //! are records: whoever may see only what is public gets no reading and no fact at all, for a line without facts would
 //! tell as much as one with them; whoever may see what is limited does not see facts that are not public.
 
-use hengxin_core::vocabulary::{Disclosure, Mark, Shape, Vocabulary};
+use hengxin_core::vocabulary::{CodeId, Disclosure, Mark, Shape, Vocabulary};
 use hengxin_proto::v1;
 
 use super::admission::Sight;
@@ -16,8 +16,7 @@ pub(super) fn shown(mut evaluation: v1::Evaluation, vocabulary: &Vocabulary, sig
     }
     let keep = |evidence: &mut Vec<v1::Evidence>| {
         evidence.retain(|piece| {
-            let level = vocabulary.code_id(&piece.code).map(|code| vocabulary.code(code).disclosure);
-            sight > Disclosure::Public && level.is_some_and(|level| level <= sight)
+            vocabulary.code_id(&piece.code).is_some_and(|code| shows(vocabulary, code, sight))
         });
     };
     for finding in &mut evaluation.findings {
@@ -33,6 +32,12 @@ pub(super) fn shown(mut evaluation: v1::Evaluation, vocabulary: &Vocabulary, sig
     }
     evaluation.masked = true;
     evaluation
+}
+
+/// Whether facts of a code are shown as evidence of a result.
+pub(super) fn shows(vocabulary: &Vocabulary, code: CodeId, sight: Sight) -> bool {
+    let level = vocabulary.code(code).disclosure;
+    sight == Disclosure::NotPublic || (sight > Disclosure::Public && level <= sight)
 }
 
 /// A tier decision as far as it is shown.

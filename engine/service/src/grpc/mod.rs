@@ -20,6 +20,7 @@ mod scoring;
 mod standard;
 mod status;
 mod supervision;
+mod what_if;
 mod whole;
 
 use std::sync::Arc;

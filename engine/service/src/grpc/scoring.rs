@@ -30,7 +30,7 @@ use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::{self, Question, View};
-use crate::use_case::simulate::{self, ADDED_MAX, REMOVED_MAX};
+use crate::use_case::simulate::{self, ADDED_MAX, By, REMOVED_MAX};
 use crate::use_case::stored;
 use crate::use_case::submit::Row;
 
@@ -333,7 +333,7 @@ fn simulate_one(
 ) -> Answer<v1::SimulateEvaluationResponse> {
     let mut reader = Reader::new(engine);
     let subject = reader.enterprise("enterprise", &request.enterprise);
-    let name = reader.standard_and_edition(&request.standard, &request.edition);
+    let name = simulated_by(&mut reader, &request);
     let as_of = reader.date("as_of", &request.as_of, Future::Allowed);
     let known_at = reader.known_at(request.known_at);
     let view = reader.view(request.view);
@@ -357,8 +357,10 @@ fn simulate_one(
         engine,
         &simulate::Question {
             subject,
-            standard: &name.id,
-            edition: Wanted::of(&name.edition),
+            by: match &name {
+                Some(name) => By::Edition { standard: &name.id, edition: Wanted::of(&name.edition) },
+                None => By::Draft(&request.draft),
+            },
             as_of,
             known_at,
             view,
@@ -369,8 +371,30 @@ fn simulate_one(
     let vocabulary = engine.ledger().vocabulary();
     Ok(v1::SimulateEvaluationResponse {
         simulated: Some(shown(evaluation(vocabulary, &simulated.simulated, view), vocabulary, sight)),
-        actual: Some(evaluation(vocabulary, &simulated.actual, View::Basic)),
+        actual: simulated.actual.map(|actual| evaluation(vocabulary, &actual, View::Basic)),
     })
+}
+
+/// The edition to simulate by; `None` inside for the draft.
+#[expect(
+    clippy::option_option,
+    reason = "outside: whether it could be read; inside: whether it is an edition"
+)]
+fn simulated_by(
+    reader: &mut Reader<'_>,
+    request: &v1::SimulateEvaluationRequest,
+) -> Option<Option<StandardName>> {
+    if request.draft.is_empty() {
+        return reader.standard_and_edition(&request.standard, &request.edition).map(Some);
+    }
+    let mut alone = true;
+    for (field, text) in [("standard", &request.standard), ("edition", &request.edition)] {
+        if !text.is_empty() {
+            reader.refuse(field, format!("found `{}`, expected nothing beside `draft`", parse::cut(text)));
+            alone = false;
+        }
+    }
+    alone.then_some(None)
 }
 
 /// A fact as the use cases take it.

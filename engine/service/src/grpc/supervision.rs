@@ -23,6 +23,7 @@ use super::mask::shown_decision;
 use super::parse::{self, Future, Reader};
 use super::refusal::fitting;
 use super::status::{refuse, status};
+use super::what_if;
 use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
@@ -83,16 +84,16 @@ impl SupervisionService for Supervision {
         &self,
         request: Request<v1::TraceTierRequest>,
     ) -> Result<Response<v1::TraceTierResponse>, Status> {
-        let (_request, _sight) = self.gate.admit(request).await?;
-        Err(Status::unimplemented("to come"))
+        let (request, sight) = self.gate.admit(request).await?;
+        self.gate.run(move |engine| what_if::trace(engine, &request, sight)).await.and_then(fitting)
     }
 
     async fn what_if(
         &self,
         request: Request<v1::WhatIfRequest>,
     ) -> Result<Response<v1::WhatIfResponse>, Status> {
-        let (_request, _sight) = self.gate.admit(request).await?;
-        Err(Status::unimplemented("to come"))
+        let (request, sight) = self.gate.admit(request).await?;
+        self.gate.run(move |engine| what_if::what_if(engine, &request, sight)).await.and_then(fitting)
     }
 
     type WatchTiersStream = Pin<Box<dyn Stream<Item = Result<v1::WatchTiersResponse, Status>> + Send>>;

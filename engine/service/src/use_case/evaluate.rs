@@ -161,7 +161,7 @@ fn assessed(
 }
 
 /// Classes only ever grow, so that the longest dictionary among the files knows all of them.
-fn classes(dossier: &OwnedDossier) -> &Classes {
+pub(super) fn classes(dossier: &OwnedDossier) -> &Classes {
     let files = std::iter::once(&dossier.file).chain(&dossier.files);
     files
         .map(|file| &*file.classes)

@@ -3,6 +3,7 @@
 
 pub mod changes;
 pub mod compare;
+pub mod course;
 pub mod enterprises;
 pub mod evaluate;
 pub mod facts;
@@ -16,3 +17,5 @@ pub mod standards;
 pub mod stored;
 pub mod submit;
 pub mod tier;
+pub mod trace;
+pub mod what_if;

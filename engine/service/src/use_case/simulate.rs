@@ -8,14 +8,14 @@ use hengxin_core::draft::Draft;
 use hengxin_core::fact::{Classes, FactColumns, FactId, FactRow, NO_NUMBER, NO_REFERENCE, Registration};
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::{Code, CodeId, Mark, Shape, Vocabulary};
-use hengxin_store::{FactRecord, OwnedDossier, OwnedFile, Snapshot, record_key};
+use hengxin_store::{FactRecord, OwnedDossier, OwnedFile, record_key};
 use sha2::{Digest as _, Sha256};
 
 use super::evaluate::{self, Evaluated, View, assess_supposed};
-use super::facts;
 use super::submit::{self, Found, Row};
+use super::{facts, standards};
 use crate::engine::{Engine, Wanted};
-use crate::problem::Answer;
+use crate::problem::{Answer, Problem};
 
 /// Facts added for a simulation have ids from here on, above any of a ledger.
 const ADDED: u64 = 1 << 62;
@@ -29,10 +29,8 @@ pub const REMOVED_MAX: usize = 1000;
 pub struct Question<'a> {
     /// Whom it is about.
     pub subject: Uscc,
-    /// Id of the standard.
-    pub standard: &'a str,
-    /// Which edition.
-    pub edition: Wanted<'a>,
+    /// What is evaluated by.
+    pub by: By<'a>,
     /// The date; it may lie in the future.
     pub as_of: Date,
     /// The moment; `None`: everything recorded so far.
@@ -45,29 +43,62 @@ pub struct Question<'a> {
     pub added: &'a [Row],
 }
 
+/// What a simulation evaluates by.
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
+    /// An edition of the catalogue.
+    Edition {
+        /// Id of the standard.
+        standard: &'a str,
+        /// Which edition.
+        edition: Wanted<'a>,
+    },
+    /// The text of a draft.
+    Draft(&'a str),
+}
+
 /// The result with the changes and without.
 #[derive(Clone, Debug)]
 pub struct Simulated {
     /// With the changes.
     pub simulated: Evaluated,
-    /// Without them, at the same date and by the same edition.
-    pub actual: Evaluated,
+    /// Without them, at the same date and by the same edition; for a draft by the edition of its standard in force on the
+    /// date, and `None` when there is none.
+    pub actual: Option<Evaluated>,
 }
 
 /// Simulates.
 ///
 /// # Errors
-/// Facts that are none or are not the enterprise's, no such edition, nobody of that code, or a failing ledger.
+/// Facts that are none or are not the enterprise's, no such edition, a draft with faults, nobody of that code, or a failing
+/// ledger.
 pub fn simulate(engine: &Engine, question: &Question<'_>) -> Answer<Simulated> {
-    let prepared = engine.prepared(question.standard, question.edition, question.as_of)?;
+    let subject = question.subject;
+    let (prepared, in_force) = match question.by {
+        By::Edition { standard, edition } => {
+            let prepared = engine.prepared(standard, edition, question.as_of)?;
+            (Arc::clone(&prepared), Some(prepared))
+        }
+        By::Draft(text) => {
+            let draft = standards::draft(engine, "draft", text)?;
+            let in_force = match engine.prepared(&draft.standard.id, Wanted::InForce, question.as_of) {
+                Ok(prepared) => Some(prepared),
+                Err(Problem::NoEdition(_)) => None,
+                Err(other) => return Err(other),
+            };
+            (Arc::new(engine.prepare(&draft, question.as_of)), in_force)
+        }
+    };
     let snapshot = engine.snapshot(question.known_at)?;
-    let actual = evaluate::evaluate_in(&snapshot, &prepared, question.subject, View::Basic)?;
-    let mut dossier = evaluate::dossier(&snapshot, question.subject, &prepared.reach)?;
+    let actual = in_force.map(|prepared| evaluate::evaluate_in(&snapshot, &prepared, subject, View::Basic));
+    let actual = actual.transpose()?;
+    let mut dossier = evaluate::dossier(&snapshot, subject, &prepared.reach)?;
     let drafts = checked(engine, question)?;
-    change(engine, &snapshot, question, &drafts, &mut dossier)?;
+    let records = facts::standing(&snapshot, subject)?;
+    change(engine.ledger().vocabulary(), &records, question.removed, &drafts, &mut dossier)?;
     let dossier = Arc::new(dossier);
     let simulated = Evaluated {
-        subject: question.subject,
+        subject,
         known_at: snapshot.known_at(),
         facts_digest: digest(&dossier, question, &drafts),
         assessed: assess_supposed(&prepared, &dossier, question.view),
@@ -112,17 +143,20 @@ struct Standing {
     to: Date,
 }
 
-fn change(
-    engine: &Engine,
-    snapshot: &Snapshot,
-    question: &Question<'_>,
+/// Changes what is known of an enterprise: `removed` leave, `drafts` come in, marks among them upon what is there.
+/// `records` are the facts of the enterprise that stand.
+///
+/// # Errors
+/// A fact to leave out that is not there, or a mark of nothing that is.
+pub(super) fn change(
+    vocabulary: &Vocabulary,
+    records: &[FactRecord],
+    removed: &[FactId],
     drafts: &[Draft],
     dossier: &mut OwnedDossier,
 ) -> Answer<()> {
-    let vocabulary: &Vocabulary = engine.ledger().vocabulary();
-    let records = facts::standing(snapshot, question.subject)?;
     let mut found = Found::default();
-    for (i, id) in question.removed.iter().enumerate() {
+    for (i, id) in removed.iter().enumerate() {
         if !records.iter().any(|record| record.id == *id) {
             let path = format!("removed_fact_ids[{i}]");
             found.refuse(
@@ -135,8 +169,7 @@ fn change(
         records.iter().map(|r| (r.id, (r.code, key(vocabulary.code(r.code), r)))).collect();
     let added_keys: Vec<Key> = drafts.iter().map(|draft| (draft.code, draft.key.clone())).collect();
     let gone = |record: &FactRecord| {
-        question.removed.contains(&record.id)
-            || keys.get(&record.id).is_some_and(|key| added_keys.contains(key))
+        removed.contains(&record.id) || keys.get(&record.id).is_some_and(|key| added_keys.contains(key))
     };
     let mut marks: Vec<Standing> = Vec::new();
     for record in records.iter().filter(|r| !gone(r)) {

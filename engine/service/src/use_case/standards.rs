@@ -8,9 +8,10 @@ use hengxin_core::tier::TierPolicy;
 use hengxin_standard::report::FaultyFile;
 use hengxin_standard::{Catalogue, Edition, parse_document};
 
+use super::submit::Found;
 use crate::engine::{Engine, Wanted};
 use crate::page::{Filter, Listing, Position};
-use crate::problem::Answer;
+use crate::problem::{Answer, Problem};
 
 /// Longest text that is checked.
 pub const TEXT_MAX: usize = 1 << 20;
@@ -82,21 +83,49 @@ pub fn get<'e>(engine: &'e Engine, id: &str, wanted: Wanted<'_>, as_of: Date) ->
 /// It is held against the vocabulary and the editions of the catalogue. Whether it may stand beside them in a folder
 /// (its file name, overlapping dates, the lock) is checked when the folder is loaded.
 pub fn check(engine: &Engine, text: &str) -> FaultyFile {
-    let faults = if text.trim().is_empty() {
-        let mut faults = Faults::default();
-        faults.push(Span::default(), Check::Syntax, "an empty text", "a standard");
-        faults
-    } else {
-        faults_of(engine, text)
-    };
+    let faults = read(engine, text).err().unwrap_or_default();
     FaultyFile { file: "text".to_owned(), text: text.to_owned(), faults }
 }
 
-fn faults_of(engine: &Engine, text: &str) -> Faults {
-    let node = match parse_document(text) {
-        Ok(node) => node,
-        Err(faults) => return faults,
+/// A text as an edition to try, held against the same as by [`check`].
+///
+/// # Errors
+/// A text that is too long or no standard, with all its faults as violations of `field`.
+pub fn draft(engine: &Engine, field: &str, text: &str) -> Answer<Edition> {
+    if text.len() > TEXT_MAX {
+        let found = text.len();
+        return Err(Problem::invalid(field, format!("found {found} bytes, expected at most {TEXT_MAX}")));
+    }
+    let faults = match read(engine, text) {
+        Ok(Checked::Standard(standard)) => return Ok(engine.catalogue().draft(*standard, text)),
+        Ok(Checked::Policy) => {
+            return Err(Problem::invalid(field, "found a tier policy, expected a standard"));
+        }
+        Err(faults) => faults,
     };
+    let file = FaultyFile { file: field.to_owned(), text: text.to_owned(), faults };
+    let mut found = Found::default();
+    for row in file.rows() {
+        let place = format!("line {}, column {}", row.line, row.column);
+        let description = format!("found {}, expected {} ({place}: {})", row.found, row.expected, row.check);
+        found.refuse(field, description);
+    }
+    Err(found.problem())
+}
+
+/// What a text without faults is.
+enum Checked {
+    Standard(Box<Standard>),
+    Policy,
+}
+
+fn read(engine: &Engine, text: &str) -> Result<Checked, Faults> {
+    if text.trim().is_empty() {
+        let mut faults = Faults::default();
+        faults.push(Span::default(), Check::Syntax, "an empty text", "a standard");
+        return Err(faults);
+    }
+    let node = parse_document(text)?;
     let catalogue = engine.catalogue();
     let own = Standard::head(&node);
     let mut peers: Vec<_> = catalogue
@@ -106,10 +135,10 @@ fn faults_of(engine: &Engine, text: &str) -> Faults {
         .collect();
     peers.extend(own);
     let peers = Peers(peers);
-    let checked = if node.child("policy").is_some() {
-        TierPolicy::parse(&node, &peers).map(drop)
+    if node.child("policy").is_some() {
+        TierPolicy::parse(&node, &peers).map(|_| Checked::Policy)
     } else {
-        Standard::parse(&node, &catalogue.vocabulary, &peers).map(drop)
-    };
-    checked.err().unwrap_or_default()
+        let standard = Standard::parse(&node, &catalogue.vocabulary, &peers)?;
+        Ok(Checked::Standard(Box::new(standard)))
+    }
 }

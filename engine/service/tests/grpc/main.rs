@@ -28,4 +28,5 @@ mod standards;
 mod tiers;
 mod transport;
 mod watch;
+mod what_if;
 mod writes;

@@ -58,7 +58,7 @@ pub(in crate::grpc) fn decision(
     }
 }
 
-pub(super) fn reference(prepared: &PreparedPolicy) -> v1::EditionReference {
+pub(in crate::grpc) fn reference(prepared: &PreparedPolicy) -> v1::EditionReference {
     let policy = &prepared.policy;
     v1::EditionReference {
         name: format!("policies/{}/editions/{}", policy.id, policy.edition),
