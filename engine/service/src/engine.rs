@@ -18,6 +18,7 @@ use crate::outline::{Outline, PolicyOutline};
 use crate::page::Tokens;
 use crate::problem::{Answer, Problem};
 use crate::use_case::job::next_change;
+use crate::use_case::overview::Overviews;
 use crate::use_case::tier::Decision;
 
 /// Standards and policies resolved on dates, kept at most. Past that all are resolved anew: a service is asked about
@@ -67,6 +68,7 @@ pub struct Engine {
     watermark: AtomicI64,
     prepared: RwLock<HashMap<Date, Vec<Arc<Prepared>>>>,
     policies: RwLock<HashMap<Date, Vec<Arc<PreparedPolicy>>>>,
+    overviews: Overviews,
 }
 
 impl std::fmt::Debug for Engine {
@@ -252,6 +254,7 @@ impl Engine {
             watermark: AtomicI64::new(watermark.0),
             prepared: RwLock::default(),
             policies: RwLock::default(),
+            overviews: Overviews::default(),
         }))
     }
 
@@ -278,6 +281,11 @@ impl Engine {
         if let Some(writer) = &self.writer {
             writer.stop();
         }
+    }
+
+    /// Counts of tiers, kept from question to question.
+    pub(crate) fn overviews(&self) -> &Overviews {
+        &self.overviews
     }
 
     /// The seal of page tokens.

@@ -31,6 +31,7 @@ mod laboratory;
 mod ledger;
 mod log;
 mod name;
+mod overview;
 mod place;
 mod protect;
 mod quarantine;
@@ -64,6 +65,7 @@ pub use laboratory::{
 };
 pub use ledger::{Ledger, Options};
 pub use log::{CheckedLog, Log, LogEntry};
+pub use overview::{GradedCounts, TierCount, TierMove};
 pub use place::Place;
 pub use protect::Protector;
 pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};

@@ -20,6 +20,7 @@ use super::convert::{date, item_error, timestamp};
 use super::deadline::Deadline;
 use super::gate::{Gate, News};
 use super::mask::shown_decision;
+use super::overview::summarize;
 use super::parse::{self, Future, Reader};
 use super::refusal::fitting;
 use super::status::{refuse, status};
@@ -75,8 +76,8 @@ impl SupervisionService for Supervision {
         &self,
         request: Request<v1::SummarizeTiersRequest>,
     ) -> Result<Response<v1::SummarizeTiersResponse>, Status> {
-        let (_request, _) = self.gate.admit(request).await?;
-        Err(Status::unimplemented("to come"))
+        let (request, _) = self.gate.admit(request).await?;
+        self.gate.run(move |engine| summarize(engine, &request)).await.and_then(fitting)
     }
 
     async fn trace_tier(
@@ -312,7 +313,7 @@ fn change_message(change: Change) -> v1::WatchTiersResponse {
     }
 }
 
-fn basis(reader: &mut Reader<'_>, basis: i32) {
+pub(super) fn basis(reader: &mut Reader<'_>, basis: i32) {
     if v1::TierBasis::try_from(basis).is_err() {
         reader
             .refuse("basis", format!("found `{basis}`, expected TIER_BASIS_LIVE, TIER_BASIS_RUN or nothing"));

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod job;
 pub mod laboratory;
 pub mod loaded;
+pub mod overview;
 pub mod receipt;
 pub mod runs;
 pub mod simulate;

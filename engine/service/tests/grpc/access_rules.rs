@@ -17,7 +17,8 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
     let consent = matches!(call.resource, Resource::Enterprise { consent: true, .. });
     let placed = enterprise && own;
     let receipt = method == "IssueTierReceipt";
-    let looks_up = service == "LedgerService" && method != "SubmitFacts";
+    let sources = method == "SummarizeSources";
+    let looks_up = service == "LedgerService" && method != "SubmitFacts" && !sources;
     let evaluates =
         service == "ScoringService" || method == "CompareStandards" || method == "IssueEvaluationReceipt";
     match (service, method) {
@@ -34,7 +35,7 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
             consent && ["GetEnterprise", "ListFacts", "Evaluate"].contains(&method)
         }
         ("supplier", "record-keeping") => method == "SubmitFacts" && placed,
-        ("operator", "operations") => service == "RescoringService",
+        ("operator", "operations") => service == "RescoringService" || sources,
         ("modeller", "joint-modelling") => service == "ModelService",
         _ => false,
     }

@@ -14,6 +14,7 @@ mod hostile;
 mod load;
 mod logs;
 mod metrics;
+mod overview;
 mod pages;
 mod papers;
 mod raw;
