@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod facts;
 pub mod job;
 pub mod laboratory;
+pub mod lines;
 pub mod loaded;
 pub mod overview;
 pub mod receipt;
