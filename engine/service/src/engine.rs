@@ -14,6 +14,7 @@ use hengxin_core::uscc::Uscc;
 use hengxin_standard::{Catalogue, Edition, NoEdition, PolicyEdition};
 use hengxin_store::{ChangePosition, Clock, LaboratoryBook, Ledger, RunBook, Snapshot, SystemClock, Writer};
 
+use crate::directory::Directory;
 use crate::outline::{Outline, PolicyOutline};
 use crate::page::Tokens;
 use crate::problem::{Answer, Problem};
@@ -69,6 +70,7 @@ pub struct Engine {
     prepared: RwLock<HashMap<Date, Vec<Arc<Prepared>>>>,
     policies: RwLock<HashMap<Date, Vec<Arc<PreparedPolicy>>>>,
     overviews: Overviews,
+    directory: Directory,
 }
 
 impl std::fmt::Debug for Engine {
@@ -255,6 +257,7 @@ impl Engine {
             prepared: RwLock::default(),
             policies: RwLock::default(),
             overviews: Overviews::default(),
+            directory: Directory::default(),
         }))
     }
 
@@ -286,6 +289,22 @@ impl Engine {
     /// Counts of tiers, kept from question to question.
     pub(crate) fn overviews(&self) -> &Overviews {
         &self.overviews
+    }
+
+    /// The directory of enterprises. Made while serving only: [`Engine::keep_directory`].
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Makes the directory, or notes what was recorded since. Called while serving, in the background.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn keep_directory(&self) -> Answer<()> {
+        if !self.directory.is_behind(self.watermark()) {
+            return Ok(());
+        }
+        self.directory.catch_up(&self.snapshot(None)?)
     }
 
     /// The seal of page tokens.

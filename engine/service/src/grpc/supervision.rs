@@ -321,7 +321,7 @@ pub(super) fn basis(reader: &mut Reader<'_>, basis: i32) {
 }
 
 /// A tier to filter by; 0 is none.
-fn tier_wanted(reader: &mut Reader<'_>, tier: u32) -> Option<Option<u16>> {
+pub(super) fn tier_wanted(reader: &mut Reader<'_>, tier: u32) -> Option<Option<u16>> {
     match u16::try_from(tier) {
         Ok(tier) if tier <= 255 => Some((tier > 0).then_some(tier)),
         Ok(_) | Err(_) => {

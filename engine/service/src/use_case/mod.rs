@@ -13,6 +13,7 @@ pub mod loaded;
 pub mod overview;
 pub mod receipt;
 pub mod runs;
+pub mod search;
 pub mod simulate;
 pub mod standards;
 pub mod stored;

@@ -126,6 +126,22 @@ pub fn overview(engine: &Engine, question: &Question<'_>) -> Answer<Overview> {
     Ok(answer(&counted, question, policy, run))
 }
 
+/// Counts the loaded runs of all fields ahead of the first question.
+///
+/// # Errors
+/// A failing ledger.
+pub fn prepare(engine: &Engine) -> Answer<()> {
+    for edition in engine.catalogue().policies() {
+        let question =
+            Question { field: &edition.policy.field, region: None, industry: None, from: From::Run };
+        let snapshot = engine.snapshot(None)?;
+        if let Some(run) = snapshot.loaded_run(question.field)? {
+            counted(engine, &snapshot, &question, Some(&run))?;
+        }
+    }
+    Ok(())
+}
+
 fn counted(
     engine: &Engine,
     snapshot: &Snapshot,

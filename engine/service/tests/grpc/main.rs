@@ -9,6 +9,7 @@ mod callers;
 #[path = "../../../store/tests/postgres/cluster.rs"]
 mod cluster;
 mod damage;
+mod directory;
 mod enterprises;
 mod hostile;
 mod load;
