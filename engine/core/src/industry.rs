@@ -135,6 +135,34 @@ impl IndustryCode {
         };
         Some(Self { section: self.section, digits, level })
     }
+
+    /// The industry one level below `wide` that this one lies in; below nothing, the section. An industry that is known
+    /// no more precisely stands for itself. `None` outside `wide`, and of a class, below which there is nothing.
+    pub fn below(self, wide: Option<Self>) -> Option<Self> {
+        let level = match wide {
+            None => IndustryLevel::Section,
+            Some(wide) if !wide.contains(self) => return None,
+            Some(wide) => match wide.level {
+                IndustryLevel::Section => IndustryLevel::Division,
+                IndustryLevel::Division => IndustryLevel::Group,
+                IndustryLevel::Group => IndustryLevel::Class,
+                IndustryLevel::Class => return None,
+            },
+        };
+        let mut found = self;
+        while found.level > level {
+            found = found.parent()?;
+        }
+        Some(found)
+    }
+
+    /// Name of a section; `None` below, because the names of divisions, groups and classes are amended.
+    pub fn name(self) -> Option<&'static str> {
+        match self.level {
+            IndustryLevel::Section => Some(self.section.name()),
+            IndustryLevel::Division | IndustryLevel::Group | IndustryLevel::Class => None,
+        }
+    }
 }
 
 impl From<IndustrySection> for IndustryCode {
@@ -321,6 +349,26 @@ mod tests {
             assert_eq!(industry(text).to_string(), written);
             assert_eq!(industry(written), industry(text), "{text}");
         }
+    }
+
+    #[test]
+    fn the_industry_one_level_below_is_found_and_what_is_less_precise_stands_for_itself() {
+        for (part, wide, expected) in [
+            ("C1411", "", Some("C")),
+            ("C", "", Some("C")),
+            ("C1411", "C", Some("C14")),
+            ("C", "C", Some("C")),
+            ("C1411", "C14", Some("C141")),
+            ("C14", "C14", Some("C14")),
+            ("C1411", "C141", Some("C1411")),
+            ("C1411", "C1411", None),
+            ("F5211", "C", None),
+        ] {
+            let wide = (!wide.is_empty()).then(|| industry(wide));
+            let found = industry(part).below(wide).map(|code| code.to_string());
+            assert_eq!(found.as_deref(), expected, "{part} below {wide:?}");
+        }
+        assert_eq!((industry("C").name(), industry("C14").name()), (Some("制造业"), None));
     }
 
     #[test]

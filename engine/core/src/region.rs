@@ -145,6 +145,22 @@ impl RegionCode {
         }
     }
 
+    /// The region one level below `wide` that this one lies in: of the nation a province, of a province a city, of a
+    /// city a county. A region that is known no more precisely stands for itself, and so does a county run by its
+    /// province. `None` outside `wide`, and of a county, below which there is nothing.
+    pub fn below(self, wide: Self) -> Option<Self> {
+        if !wide.contains(self) {
+            return None;
+        }
+        let city = Self(self.0 / 100 * 100);
+        match wide.level() {
+            RegionLevel::National => Some(self.province().unwrap_or(self)),
+            RegionLevel::Province => Some(if city == wide { self } else { city }),
+            RegionLevel::City => Some(self),
+            RegionLevel::County => None,
+        }
+    }
+
     /// The Chinese name of a province or of the nation. `None` for cities and counties, which are not tabled.
     pub fn name(self) -> Option<&'static str> {
         match self.level() {
@@ -329,6 +345,25 @@ mod tests {
         assert_eq!(area.parent(), Some(region("44")));
         assert!(region("44").contains(area));
         assert!(!area.contains(region("440103")));
+    }
+
+    #[test]
+    fn the_region_one_level_below_is_found_and_what_is_less_precise_stands_for_itself() {
+        let below = |part: &str, wide: &str| region(part).below(region(wide)).map(|r| r.to_string());
+        for (part, wide, expected) in [
+            ("330106", "100000", Some("330000")),
+            ("100000", "100000", Some("100000")),
+            ("330106", "330000", Some("330100")),
+            ("330100", "330000", Some("330100")),
+            ("330000", "330000", Some("330000")),
+            ("440003", "440000", Some("440003")),
+            ("330106", "330100", Some("330106")),
+            ("330100", "330100", Some("330100")),
+            ("330106", "330106", None),
+            ("340100", "330000", None),
+        ] {
+            assert_eq!(below(part, wide).as_deref(), expected, "{part} below {wide}");
+        }
     }
 
     #[test]

@@ -14,10 +14,12 @@ use hengxin_core::uscc::Uscc;
 use hengxin_standard::{Catalogue, Edition, NoEdition, PolicyEdition};
 use hengxin_store::{ChangePosition, Clock, LaboratoryBook, Ledger, RunBook, Snapshot, SystemClock, Writer};
 
+use crate::directory::Directory;
 use crate::outline::{Outline, PolicyOutline};
 use crate::page::Tokens;
 use crate::problem::{Answer, Problem};
 use crate::use_case::job::next_change;
+use crate::use_case::overview::Overviews;
 use crate::use_case::tier::Decision;
 
 /// Standards and policies resolved on dates, kept at most. Past that all are resolved anew: a service is asked about
@@ -67,6 +69,8 @@ pub struct Engine {
     watermark: AtomicI64,
     prepared: RwLock<HashMap<Date, Vec<Arc<Prepared>>>>,
     policies: RwLock<HashMap<Date, Vec<Arc<PreparedPolicy>>>>,
+    overviews: Overviews,
+    directory: Directory,
 }
 
 impl std::fmt::Debug for Engine {
@@ -252,6 +256,8 @@ impl Engine {
             watermark: AtomicI64::new(watermark.0),
             prepared: RwLock::default(),
             policies: RwLock::default(),
+            overviews: Overviews::default(),
+            directory: Directory::default(),
         }))
     }
 
@@ -278,6 +284,27 @@ impl Engine {
         if let Some(writer) = &self.writer {
             writer.stop();
         }
+    }
+
+    /// Counts of tiers, kept from question to question.
+    pub(crate) fn overviews(&self) -> &Overviews {
+        &self.overviews
+    }
+
+    /// The directory of enterprises. Made while serving only: [`Engine::keep_directory`].
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Makes the directory, or notes what was recorded since. Called while serving, in the background.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn keep_directory(&self) -> Answer<()> {
+        if !self.directory.is_behind(self.watermark()) {
+            return Ok(());
+        }
+        self.directory.catch_up(&self.snapshot(None)?)
     }
 
     /// The seal of page tokens.

@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod conductor;
+pub mod directory;
 pub mod engine;
 mod grpc;
 mod heart;

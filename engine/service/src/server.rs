@@ -24,6 +24,7 @@ use crate::metrics::{self, Metrics, Page};
 use crate::people::{self, Local, People};
 use crate::studies::Studies;
 use crate::tls::{self, Certificates, Tls, TlsError};
+use crate::use_case::overview;
 
 /// How often the ledger is asked what other processes wrote.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -261,6 +262,7 @@ impl Bound {
         let all_certificates = [certificates.clone(), people_certificates];
         let files = tokio::spawn(look_at_files(all_certificates, Arc::clone(&config.access)));
         let looking = tokio::spawn(look_again(Arc::clone(&engine), Arc::clone(&news)));
+        let preparing = tokio::spawn(prepare(Arc::clone(&engine), news.subscribe()));
         tracing::info!(target: "hengxin::server", %address, tls = config.tls.is_some(), "serving");
         let ended = tokio::select! {
             result = &mut serving => Some(result),
@@ -296,6 +298,7 @@ impl Bound {
             }
         };
         looking.abort();
+        preparing.abort();
         files.abort();
         if let Some(counted) = counted {
             counted.abort();
@@ -377,6 +380,31 @@ async fn look_again(engine: Arc<Engine>, news: Arc<watch::Sender<News>>) {
             }
             Ok(Err(problem)) => {
                 tracing::warn!(target: "hengxin::ledger", "cannot look for what others wrote: {problem}");
+            }
+            // A panic there is in the log of panics; the next turn tries again.
+            Err(_) => {}
+        }
+    }
+}
+
+/// Prepares answers that would keep the first who asks waiting: the directory of enterprises, and the counts of runs.
+async fn prepare(engine: Arc<Engine>, mut news: watch::Receiver<News>) {
+    let mut turns = tokio::time::interval(LOOK_AGAIN);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut counted = None;
+    loop {
+        turns.tick().await;
+        let engine = Arc::clone(&engine);
+        let publication = news.borrow_and_update().last_change.publication;
+        let new = counted != Some(publication);
+        let prepared = tokio::task::spawn_blocking(move || {
+            engine.keep_directory()?;
+            if new { overview::prepare(&engine) } else { Ok(()) }
+        });
+        match prepared.await {
+            Ok(Ok(())) => counted = Some(publication),
+            Ok(Err(problem)) => {
+                tracing::warn!(target: "hengxin::server", "answers are not prepared: {problem}");
             }
             // A panic there is in the log of panics; the next turn tries again.
             Err(_) => {}

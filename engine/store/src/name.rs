@@ -3,7 +3,7 @@
 /// The name without blanks, with ASCII width, brackets and capitals: `Ａcme （杭州） 有限公司` → `ACME(杭州)有限公司`.
 ///
 /// Only what writers do not mean to differ is levelled; characters that look alike stay apart.
-pub(crate) fn normalise(name: &str) -> String {
+pub fn normalise(name: &str) -> String {
     name.chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}'))
         .map(|c| match c {

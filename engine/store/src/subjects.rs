@@ -19,10 +19,11 @@ pub struct SubjectEntry {
     pub recorded_at: Moment,
 }
 
-const SUBJECT: &str = "SELECT code, recorded_at,
+/// Subjects recorded by `?1`; what follows says which of them.
+pub(crate) const SUBJECT: &str = "SELECT code, recorded_at,
         (SELECT name FROM identities WHERE identities.subject = subjects.id AND identities.recorded_at <= ?1
          ORDER BY registered DESC, identities.id DESC LIMIT 1)
-    FROM subjects WHERE recorded_at <= ?1 AND code > ?2";
+    FROM subjects WHERE recorded_at <= ?1";
 
 impl Snapshot {
     /// Subjects in the order of their codes, after `after`, at most `limit`.
@@ -30,7 +31,8 @@ impl Snapshot {
     /// # Errors
     /// [`crate::Error::Corrupt`] and engine failures.
     pub fn subjects(&self, after: Option<Uscc>, limit: usize) -> Result<Vec<SubjectEntry>> {
-        let mut statement = self.connection().prepare_cached(&format!("{SUBJECT} ORDER BY code LIMIT ?3"))?;
+        let mut statement =
+            self.connection().prepare_cached(&format!("{SUBJECT} AND code > ?2 ORDER BY code LIMIT ?3"))?;
         let after = after.map(|code| code.to_string()).unwrap_or_default();
         let rows = statement.query((self.known_at().0, after, i64::try_from(limit).unwrap_or(i64::MAX)))?;
         entries(rows)
@@ -47,7 +49,7 @@ impl Snapshot {
             return self.subjects(after, limit);
         }
         let mut statement = self.connection().prepare_cached(&format!(
-            "{SUBJECT} AND ((code >= ?3 AND code < ?3 || '~')
+            "{SUBJECT} AND code > ?2 AND ((code >= ?3 AND code < ?3 || '~')
                 OR id IN (SELECT subject FROM identities
                           WHERE instr(normalised, ?3) > 0 AND identities.recorded_at <= ?1))
              ORDER BY code LIMIT ?4"
@@ -72,7 +74,7 @@ impl Snapshot {
     }
 }
 
-fn entries(mut rows: crate::db::Rows<'_>) -> Result<Vec<SubjectEntry>> {
+pub(crate) fn entries(mut rows: crate::db::Rows<'_>) -> Result<Vec<SubjectEntry>> {
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         entries.push(SubjectEntry {

@@ -105,8 +105,8 @@ macro_rules! concerns {
 concerns! {
     GetEnterpriseRequest: "LedgerService.GetEnterprise", |r| About::one(&r.name);
     ListFactsRequest: "LedgerService.ListFacts", |r| About::one(&r.parent);
-    SearchEnterprisesRequest: "LedgerService.SearchEnterprises", |r| About::list(&r.region);
-    SummarizeSourcesRequest: "LedgerService.SummarizeSources", |_r| About::default();
+    SearchEnterprisesRequest: "LedgerService.SearchEnterprises", |r| About::list(&r.region).in_field(&r.field);
+    SummarizeSourcesRequest: "LedgerService.SummarizeSources", |_r| About::list("");
     IssueReportRequest: "ReportService.IssueReport", |r| About::one(&r.enterprise);
     ListReportsRequest: "ReportService.ListReports", |r| About::one(&r.parent);
     GetReportRequest: "ReportService.GetReport", |_r| About::default();

@@ -22,11 +22,14 @@ use super::parse::{Future, Reader};
 use super::refusal::{fitting, worded};
 use super::scoring::row;
 use super::status::status;
+use super::supervision::{basis, tier_wanted};
 use crate::engine::Engine;
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
-use crate::use_case::enterprises::{self, Wanted};
+use crate::use_case::enterprises;
 use crate::use_case::facts;
+use crate::use_case::overview::From;
+use crate::use_case::search::{self, Wanted, WantedTiers};
 use crate::use_case::submit::{self, DeliveryRow, FACTS_MAX, Found};
 
 const METHOD: &str = "hengxin.v1.LedgerService/SubmitFacts";
@@ -324,24 +327,29 @@ fn get(
 }
 
 fn search(engine: &Engine, request: &v1::SearchEnterprisesRequest) -> Answer<v1::SearchEnterprisesResponse> {
-    let filter = Filter::of([request.query.as_str(), &request.region, &request.industry]);
+    let (tier_text, basis_text) = (request.tier.to_string(), request.basis.to_string());
+    let parts = [&request.query, &request.region, &request.industry, &request.field, &tier_text, &basis_text];
+    let filter = Filter::of(parts.map(String::as_str));
     let mut reader = Reader::new(engine);
     if request.query.chars().count() > 100 {
         reader.refuse("query", "found a longer text, expected at most 100 characters");
     }
     let region = reader.region(&request.region);
     let industry = reader.industry(&request.industry);
+    let tier = tier_wanted(&mut reader, request.tier);
+    basis(&mut reader, request.basis);
+    if request.field.is_empty() && request.tier > 0 {
+        reader.refuse("field", "found nothing, expected the field of supervision that `tier` belongs to");
+    }
     let page = reader.page(request.page_size, &request.page_token, Listing::Enterprises, &filter);
-    let read = (|| Some((region?, industry?, page?)))();
-    let (region, industry, (size, after)) = reader.finish(read)?;
-    let wanted = Wanted { text: &request.query, region, industry };
-    let page = enterprises::search(engine, &wanted, size, after.as_ref(), &filter)?;
+    let read = (|| Some((region?, industry?, tier?, page?)))();
+    let (region, industry, tier, (size, after)) = reader.finish(read)?;
+    let from = if request.basis() == v1::TierBasis::Run { From::Run } else { From::Decisions };
+    let tiers = (!request.field.is_empty()).then_some(WantedTiers { field: &request.field, from, tier });
+    let wanted = Wanted { text: &request.query, region, industry, tiers };
+    let page = search::search(engine, &wanted, size, after.as_ref(), &filter)?;
     Ok(v1::SearchEnterprisesResponse {
-        enterprises: page
-            .rows
-            .iter()
-            .map(|(entry, region, industry)| found(entry, *region, *industry))
-            .collect(),
+        enterprises: page.rows.iter().map(found).collect(),
         next_page_token: page.next,
     })
 }

@@ -11,6 +11,7 @@ mod log;
 mod mask;
 mod model;
 mod observe;
+mod overview;
 mod parse;
 mod places;
 mod refusal;

@@ -5,7 +5,7 @@ use hengxin_proto::v1::standard_service_server::StandardService;
 use tonic::{Request, Response, Status};
 
 use super::convert::evaluation::grade;
-use super::convert::standard::{faults, reference, standard};
+use super::convert::standard::{faults, outline_line, reference, standard};
 use super::convert::{date, item_error, points, timestamp};
 use super::gate::Gate;
 use super::parse::{self, Future, Reader, StandardName};
@@ -15,6 +15,7 @@ use crate::hex::hex;
 use crate::page::{Filter, Listing};
 use crate::problem::{Answer, Problem};
 use crate::use_case::evaluate::Evaluated;
+use crate::use_case::lines::lines;
 use crate::use_case::standards::TEXT_MAX;
 use crate::use_case::{compare, standards};
 use sha2::{Digest as _, Sha256};
@@ -100,7 +101,7 @@ fn get(engine: &Engine, request: &v1::GetStandardRequest) -> Answer<v1::GetStand
     Ok(v1::GetStandardResponse {
         standard: Some(standard(edition)),
         text: edition.text.clone(),
-        outline: Vec::new(),
+        outline: lines(&edition.text).into_iter().map(outline_line).collect(),
     })
 }
 

@@ -20,6 +20,7 @@ use super::convert::{date, item_error, timestamp};
 use super::deadline::Deadline;
 use super::gate::{Gate, News};
 use super::mask::shown_decision;
+use super::overview::summarize;
 use super::parse::{self, Future, Reader};
 use super::refusal::fitting;
 use super::status::{refuse, status};
@@ -76,8 +77,8 @@ impl SupervisionService for Supervision {
         &self,
         request: Request<v1::SummarizeTiersRequest>,
     ) -> Result<Response<v1::SummarizeTiersResponse>, Status> {
-        let (_request, _) = self.gate.admit(request).await?;
-        Err(Status::unimplemented("to come"))
+        let (request, _) = self.gate.admit(request).await?;
+        self.gate.run(move |engine| summarize(engine, &request)).await.and_then(fitting)
     }
 
     async fn trace_tier(
@@ -313,7 +314,7 @@ fn change_message(change: Change) -> v1::WatchTiersResponse {
     }
 }
 
-fn basis(reader: &mut Reader<'_>, basis: i32) {
+pub(super) fn basis(reader: &mut Reader<'_>, basis: i32) {
     if v1::TierBasis::try_from(basis).is_err() {
         reader
             .refuse("basis", format!("found `{basis}`, expected TIER_BASIS_LIVE, TIER_BASIS_RUN or nothing"));
@@ -321,7 +322,7 @@ fn basis(reader: &mut Reader<'_>, basis: i32) {
 }
 
 /// A tier to filter by; 0 is none.
-fn tier_wanted(reader: &mut Reader<'_>, tier: u32) -> Option<Option<u16>> {
+pub(super) fn tier_wanted(reader: &mut Reader<'_>, tier: u32) -> Option<Option<u16>> {
     match u16::try_from(tier) {
         Ok(tier) if tier <= 255 => Some((tier > 0).then_some(tier)),
         Ok(_) | Err(_) => {

@@ -52,7 +52,8 @@ pub fn differences(before: &str, after: &str) -> Vec<Difference> {
     differences
 }
 
-fn flatten(node: &Node, path: &str, leaves: &mut Vec<(String, String)>) {
+/// The scalars of a document with the keys and ids that lead there; a list of scalars is one of them.
+pub(super) fn flatten(node: &Node, path: &str, leaves: &mut Vec<(String, String)>) {
     let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}/{key}") };
     match &node.value {
         Value::Scalar(text) => leaves.push((path.to_owned(), text.clone())),

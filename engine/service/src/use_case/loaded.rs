@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hengxin_core::uscc::Uscc;
-use hengxin_store::{LoadedRun, RunTier, TierFilter};
+use hengxin_store::{LoadedRun, RunTier, Snapshot, TierFilter};
 
 use crate::engine::{Engine, PreparedPolicy, Wanted};
 use crate::hex::hex;
@@ -28,13 +28,18 @@ pub struct FromRun {
 pub fn tier(engine: &Engine, field: &str, subject: Uscc) -> Answer<FromRun> {
     engine.known_field(field)?;
     let snapshot = engine.snapshot(None)?;
-    let run = snapshot.loaded_run(field)?.ok_or_else(|| Problem::NoLoadedRun { field: field.to_owned() })?;
+    let run = loaded_run(&snapshot, field)?;
     let found = snapshot.run_tier(&run, subject)?;
     let tier = found.ok_or(Problem::NotInRun { code: subject, run: run.run })?;
     // Titles and measures of another text under the same name would not be those of the decision.
     let policy = engine.policy(field, Wanted::Pinned(&tier.edition), run.as_of).ok();
     let policy = policy.filter(|policy| policy.digest == hex(&tier.policy_digest));
     Ok(FromRun { run, tier, policy })
+}
+
+/// The run that is loaded for a field.
+pub(super) fn loaded_run(snapshot: &Snapshot, field: &str) -> Answer<LoadedRun> {
+    Ok(snapshot.loaded_run(field)?.ok_or_else(|| Problem::NoLoadedRun { field: field.to_owned() })?)
 }
 
 /// One page of a loaded run.
@@ -61,9 +66,7 @@ pub fn list(
 ) -> Answer<Page> {
     engine.known_field(&wanted.field)?;
     let snapshot = engine.snapshot(None)?;
-    let run = snapshot
-        .loaded_run(&wanted.field)?
-        .ok_or_else(|| Problem::NoLoadedRun { field: wanted.field.clone() })?;
+    let run = loaded_run(&snapshot, &wanted.field)?;
     let after = match after.and_then(|position| position.after.split_once('/')) {
         None => None,
         Some((number, subject)) => {

@@ -17,7 +17,8 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
     let consent = matches!(call.resource, Resource::Enterprise { consent: true, .. });
     let placed = enterprise && own;
     let receipt = method == "IssueTierReceipt";
-    let looks_up = service == "LedgerService" && method != "SubmitFacts";
+    let sources = method == "SummarizeSources";
+    let looks_up = service == "LedgerService" && method != "SubmitFacts" && !sources;
     let evaluates =
         service == "ScoringService" || method == "CompareStandards" || method == "IssueEvaluationReceipt";
     match (service, method) {
@@ -27,6 +28,9 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
         _ => {}
     }
     match (role, call.purpose.as_str()) {
+        // All calls of this test name a field, so that a search is one for tiers.
+        ("regulator", "supervision") if method == "SearchEnterprises" => placed && own_field,
+        ("regulator", "credit-report") if method == "SearchEnterprises" => false,
         ("regulator", "supervision") if looks_up || evaluates => placed,
         ("regulator", "supervision") if service == "SupervisionService" || receipt => placed && own_field,
         ("regulator", "credit-report") => looks_up && placed,
@@ -34,7 +38,7 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
             consent && ["GetEnterprise", "ListFacts", "Evaluate"].contains(&method)
         }
         ("supplier", "record-keeping") => method == "SubmitFacts" && placed,
-        ("operator", "operations") => service == "RescoringService",
+        ("operator", "operations") => service == "RescoringService" || sources,
         ("modeller", "joint-modelling") => service == "ModelService",
         _ => false,
     }

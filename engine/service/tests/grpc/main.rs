@@ -9,11 +9,13 @@ mod callers;
 #[path = "../../../store/tests/postgres/cluster.rs"]
 mod cluster;
 mod damage;
+mod directory;
 mod enterprises;
 mod hostile;
 mod load;
 mod logs;
 mod metrics;
+mod overview;
 mod pages;
 mod papers;
 mod raw;

@@ -115,7 +115,7 @@ pub(crate) async fn once(rig: &Rig, name: &str, state: v1::RunState) -> v1::Run 
     panic!("{name} is not {state:?}: {:?}", get(rig, name).await);
 }
 
-fn set(fake: &Fake, tiers: &[(u32, u16)]) {
+pub(crate) fn set(fake: &Fake, tiers: &[(u32, u16)]) {
     *fake.tiers.lock().unwrap() = tiers.iter().map(|(n, tier)| (code(*n), *tier)).collect();
 }
 

@@ -60,6 +60,16 @@ async fn an_edition_is_read_byte_for_byte_under_its_digest() {
     assert!(standard.scored);
     let grades: Vec<_> = standard.grades.iter().map(|grade| grade.grade.as_str()).collect();
     assert_eq!(grades, ["A", "B", "C"]);
+    // Beside the text what it says, for a page.
+    let lines = |kind: v1::OutlineKind| -> Vec<&str> {
+        found.outline.iter().filter(|line| line.kind() == kind).map(|line| line.id.as_str()).collect()
+    };
+    assert_eq!(lines(v1::OutlineKind::Grade), grades);
+    let indicator = found.outline.iter().find(|line| line.kind() == v1::OutlineKind::Indicator).unwrap();
+    assert!(indicator.depth > 0 && indicator.source.is_some(), "{indicator:?}");
+    for key in ["reading/", "rule/", "unknown"] {
+        assert!(indicator.details.iter().any(|d| d.path.starts_with(key) && !d.value.is_empty()), "{key}");
+    }
     let pinned =
         rig.standards().get_standard(get("standards/public-test/editions/2024.1", "")).await.unwrap();
     assert_eq!(pinned.into_inner().standard.unwrap().effective_to, "2025-12-31");

@@ -46,7 +46,7 @@ pub struct RunTier {
 /// The run whose tiers answer for a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedRun {
-    load: i64,
+    pub(crate) load: i64,
     /// The run.
     pub run: u64,
     /// The field.

@@ -157,3 +157,35 @@ fn a_result_about_nobody_is_refused() {
     let error = ledger.recorder().expect("a recorder").record(&results).expect_err("nobody");
     assert!(matches!(error, Error::UnknownSubject { .. }), "{error}");
 }
+
+#[test]
+fn present_tiers_are_counted_by_region_and_industry_each_subject_once() {
+    let (_folder, ledger) = fresh();
+    let mut recorder = ledger.recorder().expect("a recorder");
+    let facts: Vec<_> = (0..6).map(|n| penalty(subject(n), "no 1", "2026-01-01")).collect();
+    append(&mut recorder, &facts);
+    let mut record = |n: u32, as_of: &str, given: Option<u16>, change: &dyn Fn(&mut TierRecord)| {
+        let mut tier = TierRecord { public: None, ..tier(subject(n), as_of, 5, given) };
+        change(&mut tier);
+        recorder.record(&Results { evaluations: Vec::new(), tiers: vec![tier] }).expect("recorded");
+    };
+    for n in 0..3 {
+        record(n, "2026-05-31", Some(1), &|_| {});
+    }
+    // A later decision takes the place of an earlier one.
+    record(2, "2026-06-30", Some(4), &|_| {});
+    record(3, "2026-06-30", None, &|_| {});
+    record(4, "2026-06-30", Some(1), &|tier| (tier.region, tier.industry_code) = (None, None));
+    record(5, "2026-06-30", Some(1), &|tier| tier.field = "tax".to_owned());
+    let counted = ledger.snapshot(None).expect("a snapshot").count_tiers("market").expect("readable");
+    assert!(counted.grades.is_empty());
+    let mut found: Vec<_> = counted
+        .counts
+        .iter()
+        .map(|c| (c.region.map(|r| r.digits()), c.industry.map(|i| i.to_string()), c.tier, c.count))
+        .collect();
+    found.sort_unstable();
+    let there = (Some(330_106), Some("C1411".to_owned()));
+    let row = |tier, count| (there.0, there.1.clone(), tier, count);
+    assert_eq!(found, [(None, None, Some(1), 1), row(None, 1), row(Some(1), 2), row(Some(4), 1)]);
+}

@@ -275,3 +275,46 @@ fn a_firing_makes_its_runs_once_however_many_look_after_it() {
     one.delete_schedule("monthly").expect("removed");
     assert!(matches!(two.pause_schedule("monthly", true), Err(Error::UnknownSchedule { .. })));
 }
+
+#[test]
+fn a_loaded_run_is_counted_with_its_grades_and_what_it_moved() {
+    let (_folder, ledger) = fresh();
+    let mut book = ledger.run_book().expect("a book");
+    let mut run = |name: &str, rows: Vec<RunTier>| {
+        book.start(&order("2026-06-30"), &request(name)).expect("ordered");
+        let claim = book.claim(name).expect("a book").expect("a run");
+        let mut load = book.load(&claim, [9; 32]).expect("begun");
+        let count = u64::try_from(rows.len()).expect("few");
+        book.add(&mut load, &mut rows.into_iter()).expect("added");
+        book.publish(load, &published(count)).expect("published");
+        let snapshot = ledger.snapshot(None).expect("a snapshot");
+        let run = snapshot.loaded_run(FIELD).expect("readable").expect("loaded");
+        let counted = snapshot.count_run_tiers(&run).expect("readable");
+        let grade = |place: Option<u16>| place.map(|place| counted.grades[usize::from(place)].clone());
+        let mut counts: Vec<_> = counted
+            .counts
+            .iter()
+            .map(|c| (c.tier, grade(c.public_grade), grade(c.industry_grade), c.count))
+            .collect();
+        counts.sort_unstable();
+        let mut moves: Vec<_> = snapshot
+            .count_run_moves(&run)
+            .expect("readable")
+            .iter()
+            .map(|m| (m.region.map(|r| r.digits()), m.from, m.to, m.count))
+            .collect();
+        moves.sort_unstable();
+        (counts, moves)
+    };
+    let graded = |n, tier, own: &str| RunTier { industry_grade: Some(own.to_owned()), ..row(n, tier) };
+    let a = || Some("A".to_owned());
+    let first = vec![row(0, Some(1)), row(1, Some(1)), graded(2, Some(1), "A"), row(3, None)];
+    let (counts, moves) = run("a", first);
+    assert_eq!(counts, [(None, a(), None, 1), (Some(1), a(), None, 2), (Some(1), a(), a(), 1)]);
+    assert_eq!(moves, [], "before the first run nobody was anywhere");
+    // One stays, two move, one is gone who had no tier, one is new without a tier.
+    let second = vec![row(0, Some(1)), row(1, Some(2)), row(2, Some(2)), row(9, None)];
+    let (counts, moves) = run("b", second);
+    assert_eq!(counts, [(None, a(), None, 1), (Some(1), a(), None, 1), (Some(2), a(), None, 2)]);
+    assert_eq!(moves, [(Some(330_106), Some(1), Some(2), 2)]);
+}

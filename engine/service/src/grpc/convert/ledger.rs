@@ -6,11 +6,12 @@ use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
 use hengxin_core::vocabulary::{Disclosure, Vocabulary};
 use hengxin_proto::v1;
-use hengxin_store::{FactRecord, SubjectEntry};
+use hengxin_store::FactRecord;
 
 use super::evaluation::fact_name;
 use super::{date, enterprise, optional_date, timestamp};
 use crate::use_case::enterprises::Enterprise;
+use crate::use_case::search::Found;
 
 pub(in crate::grpc) fn fact(vocabulary: &Vocabulary, record: &FactRecord) -> v1::Fact {
     let code = vocabulary.code(record.code);
@@ -84,18 +85,14 @@ fn registration(vocabulary: &Vocabulary, found: &Registration) -> v1::Registrati
     }
 }
 
-pub(in crate::grpc) fn found(
-    entry: &SubjectEntry,
-    in_region: Option<RegionCode>,
-    of_industry: Option<IndustryCode>,
-) -> v1::EnterpriseSummary {
+pub(in crate::grpc) fn found(found: &Found) -> v1::EnterpriseSummary {
     v1::EnterpriseSummary {
-        name: enterprise(entry.code),
-        code: entry.code.to_string(),
-        display_name: entry.name.clone().unwrap_or_default(),
-        region: region(in_region),
-        industry: industry(of_industry),
-        tier: 0,
+        name: enterprise(found.entry.code),
+        code: found.entry.code.to_string(),
+        display_name: found.entry.name.clone().unwrap_or_default(),
+        region: region(found.region),
+        industry: industry(found.industry),
+        tier: found.tier.map(u32::from).unwrap_or_default(),
     }
 }
 

@@ -4,7 +4,8 @@ use hengxin_proto::v1;
 use hengxin_standard::Edition;
 use hengxin_standard::report::FaultyFile;
 
-use super::{date, figure_status};
+use super::{date, figure_status, points, source};
+use crate::use_case::lines::{Kind, Line};
 
 pub(in crate::grpc) fn standard(edition: &Edition) -> v1::Standard {
     let standard = &edition.standard;
@@ -41,6 +42,30 @@ pub(in crate::grpc) fn reference(edition: &Edition) -> v1::EditionReference {
         title: standard.title.clone(),
         digest: edition.digest.clone(),
         status: figure_status(standard.status),
+    }
+}
+
+pub(in crate::grpc) fn outline_line(line: Line) -> v1::OutlineLine {
+    let kind = match line.kind {
+        Kind::Setting => v1::OutlineKind::Setting,
+        Kind::Eligibility => v1::OutlineKind::Eligibility,
+        Kind::Scale => v1::OutlineKind::Scale,
+        Kind::Dimension => v1::OutlineKind::Dimension,
+        Kind::Indicator => v1::OutlineKind::Indicator,
+        Kind::Grade => v1::OutlineKind::Grade,
+        Kind::Finding => v1::OutlineKind::Finding,
+    };
+    let detail = |(path, value)| v1::OutlineDetail { path, value };
+    v1::OutlineLine {
+        kind: kind.into(),
+        depth: line.depth,
+        id: line.id,
+        title: line.title,
+        weight_basis_points: line.weight.and_then(|share| u32::try_from(share.basis_points()).ok()),
+        min: line.min.map(points),
+        max: line.max.map(points),
+        details: line.details.into_iter().map(detail).collect(),
+        source: line.source.as_ref().map(source),
     }
 }
 
