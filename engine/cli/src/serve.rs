@@ -1,7 +1,7 @@
 //! `hengxin serve`: the gRPC service over a data folder.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +70,9 @@ pub struct Arguments {
     /// Answer `GET /metrics` there, in plain text, as Prometheus reads it.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    /// The program that sets reports as PDF. Default `hengxin-typeset` beside this program, when it is there.
+    #[arg(long, value_name = "PROGRAM")]
+    typesetter: Option<PathBuf>,
     /// Logs as one JSON object a line.
     #[arg(long)]
     log_json: bool,
@@ -131,9 +134,25 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         drain: Duration::from_secs(arguments.drain),
         notice: Duration::from_secs(arguments.notice),
         metrics: arguments.metrics,
+        typesetter: typesetter(arguments.typesetter.as_deref())?,
         load: Load { connections: arguments.connections as usize, ..Load::default() },
     };
     until_stopped(config, engine, |address| println!("serving hengxin.v1 on {address}; Ctrl-C stops"))
+}
+
+/// The program that sets reports: the one named, which must be there, or else the one beside this program, if any.
+pub fn typesetter(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    match named {
+        Some(path) if path.is_file() => Ok(Some(path.to_owned())),
+        Some(path) => Err(Failure::Input(format!(
+            "--typesetter: found no file `{}`, expected a program",
+            path.display()
+        ))),
+        None => {
+            let beside = std::env::current_exe().ok().map(|own| own.with_file_name("hengxin-typeset"));
+            Ok(beside.filter(|path| path.is_file()))
+        }
+    }
 }
 
 /// Serves until Ctrl-C or SIGTERM; `ready` hears the address once it is taken.

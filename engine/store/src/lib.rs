@@ -36,6 +36,7 @@ mod protect;
 mod quarantine;
 mod recorder;
 mod related;
+mod reports;
 mod resolve;
 mod results;
 mod run;
@@ -69,6 +70,7 @@ pub use protect::Protector;
 pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};
 pub use recorder::Recorder;
 pub use related::{OwnedDossier, OwnedRelated};
+pub use reports::{NewReport, ReportKind, ReportPlace, ReportRecord, ReportText};
 pub use results::{EvaluationRecord, EvaluationRef, Recorded, Results, Stored, TierFilter, TierRecord};
 pub use run::{
     Beat, ChangePosition, Claim, CutOff, Firing, Lead, Load, Loaded, LoadedRun, Lock, LockWatch, Missed,

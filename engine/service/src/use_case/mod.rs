@@ -10,6 +10,7 @@ pub mod job;
 pub mod laboratory;
 pub mod loaded;
 pub mod receipt;
+pub mod report;
 pub mod runs;
 pub mod simulate;
 pub mod standards;
