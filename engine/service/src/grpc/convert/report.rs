@@ -52,6 +52,7 @@ pub(in crate::grpc) fn report(vocabulary: &Vocabulary, composed: &Composed, stam
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         masked: sight < Disclosure::NotPublic,
         log_size: composed.log_size,
+        field_titles: composed.field_titles.clone(),
     }
 }
 

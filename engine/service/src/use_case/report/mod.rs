@@ -116,6 +116,8 @@ pub struct Composed {
     pub sight: Disclosure,
     /// Name on the day; `None` when none is on record that may be shown.
     pub name: Option<String>,
+    /// Of a special report: titles of the fields asked for.
+    pub field_titles: Vec<String>,
     /// Registration in force on the day.
     pub registration: Option<Registration>,
     /// Sections in order; none in an evaluation report.
@@ -198,10 +200,19 @@ pub fn compose(engine: &Engine, question: Question) -> Answer<Composed> {
             Filled { section, missing, withheld: !codes.iter().any(|code| shown(&code)), records: found }
         })
         .collect();
+    let field_titles = match &question.asked {
+        Asked::Special { fields, .. } => {
+            let known = known_fields(vocabulary);
+            let title = |field: &String| known.iter().find(|(id, _)| id == field).map(|(_, title)| (*title).to_owned());
+            fields.iter().filter_map(title).collect()
+        }
+        Asked::Public | Asked::Evaluation(_) => Vec::new(),
+    };
     Ok(Composed {
         known_at: snapshot.known_at(),
         log_size: snapshot.log().size()?,
         name: choice::name(vocabulary, &records, question.as_of, sight),
+        field_titles,
         sight,
         registration,
         sections,
