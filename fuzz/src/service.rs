@@ -70,6 +70,8 @@ pub(crate) fn access_rules(input: &[u8]) -> bool {
             purpose: "supervision".to_owned(),
             basis: "statutory-duty".to_owned(),
             field: "food-production".to_owned(),
+            report: "public",
+            own_report: true,
             resource,
         };
         let _ = access.decide(&caller, &call);

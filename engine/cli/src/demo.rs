@@ -79,7 +79,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         engine.stop_writing();
         return Ok(());
     }
-    let config = Config { address: arguments.socket.listen, people: Some(people), ..Config::default() };
+    let config = Config {
+        address: arguments.socket.listen,
+        people: Some(people),
+        typesetter: serve::typesetter(None)?,
+        ..Config::default()
+    };
     serve::until_stopped(config, engine, |address, console| {
         println!("\nServing on {address} until Ctrl-C. From another terminal:");
         println!("  grpcurl -plaintext {address} list");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::FactId;
 use hengxin_core::uscc::Uscc;
+use hengxin_service::typesetter::SettingError;
 use hengxin_service::use_case::facts;
 use hengxin_service::{Answer, Engine, EngineOptions, Problem};
 
@@ -112,8 +113,12 @@ pub fn problem(problem: Problem) -> Failure {
         | Problem::NoLaboratory
         | Problem::NotHandedOver { .. }
         | Problem::UnknownEvaluation { .. }
+        | Problem::UnknownReport { .. }
+        | Problem::ReportShowsMore { .. }
+        | Problem::ReportTooLarge { .. }
+        | Problem::NotSet(SettingError::None | SettingError::Refused(_))
         | Problem::NoEdition(_) => Failure::Input(problem.to_string()),
-        Problem::Damaged { .. } | Problem::Overloaded { .. } | Problem::Defect => {
+        Problem::Damaged { .. } | Problem::NotSet(_) | Problem::Overloaded { .. } | Problem::Defect => {
             Failure::System(anyhow::Error::new(problem))
         }
     }

@@ -1,7 +1,7 @@
 //! `hengxin serve`: the gRPC service over a data folder.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +80,9 @@ pub struct Arguments {
     /// Where others reach the console, for the QR code of reports, such as `https://credit.example.cn`.
     #[arg(long, default_value = "", value_name = "URL", hide_default_value = true)]
     console_url: String,
+    /// The program that sets reports as PDF. Default `hengxin-typeset` beside this program, when it is there.
+    #[arg(long, value_name = "PROGRAM")]
+    typesetter: Option<PathBuf>,
     /// Logs as one JSON object a line.
     #[arg(long)]
     log_json: bool,
@@ -151,6 +154,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         notice: Duration::from_secs(arguments.notice),
         metrics: arguments.metrics,
         people,
+        typesetter: typesetter(arguments.typesetter.as_deref())?,
         load: Load { connections: arguments.connections as usize, ..Load::default() },
     };
     let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -181,6 +185,21 @@ fn expect_guarded(arguments: &Arguments, encrypted: bool) -> Result<(), Failure>
         )));
     }
     Ok(())
+}
+
+/// The program that sets reports: the one named, which must be there, or else the one beside this program, if any.
+pub fn typesetter(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    match named {
+        Some(path) if path.is_file() => Ok(Some(path.to_owned())),
+        Some(path) => Err(Failure::Input(format!(
+            "--typesetter: found no file `{}`, expected a program",
+            path.display()
+        ))),
+        None => {
+            let beside = std::env::current_exe().ok().map(|own| own.with_file_name("hengxin-typeset"));
+            Ok(beside.filter(|path| path.is_file()))
+        }
+    }
 }
 
 /// Serves until Ctrl-C or SIGTERM; `ready` hears the address, and that of the console, once they are taken.

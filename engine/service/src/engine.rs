@@ -319,7 +319,12 @@ impl Engine {
 
     /// Today in China Standard Time.
     pub fn today(&self) -> Date {
-        let days = self.now().0.saturating_add(OFFSET_MICROS).div_euclid(DAY_MICROS);
+        Engine::day_of(self.now())
+    }
+
+    /// The day of a moment in China Standard Time.
+    pub fn day_of(moment: Moment) -> Date {
+        let days = moment.0.saturating_add(OFFSET_MICROS).div_euclid(DAY_MICROS);
         Date::from_days(i32::try_from(days).unwrap_or(i32::MAX - 1))
     }
 

@@ -26,6 +26,7 @@ pub mod story;
 mod studies;
 pub mod timetable;
 mod tls;
+pub mod typesetter;
 pub mod use_case;
 
 pub use access::{Access, AccessError, Purpose};

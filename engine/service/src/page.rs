@@ -65,6 +65,8 @@ pub enum Listing {
     Models = 12,
     /// Numbers that left a laboratory.
     Releases = 13,
+    /// Reports on an enterprise.
+    Reports = 14,
 }
 
 /// Everything that decides which rows a listing shows, as text; the order of parts matters.

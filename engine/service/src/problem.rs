@@ -4,6 +4,8 @@ use hengxin_core::uscc::Uscc;
 use hengxin_standard::NoEdition;
 use hengxin_store::Error as LedgerError;
 
+use crate::typesetter::SettingError;
+
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -31,6 +33,29 @@ pub enum Problem {
         /// The name asked for.
         name: String,
     },
+    /// No such report.
+    #[error("no report `{number}`")]
+    UnknownReport {
+        /// The number asked for.
+        number: String,
+    },
+    /// A report that shows more than the caller may see.
+    #[error("report `{number}` shows records that are not shown to you")]
+    ReportShowsMore {
+        /// Its number.
+        number: String,
+    },
+    /// A report that could be issued, and never be sent.
+    #[error("the report has {size} bytes, expected at most {most}: ask for fewer fields or a shorter period")]
+    ReportTooLarge {
+        /// Its size.
+        size: usize,
+        /// The largest that is issued.
+        most: usize,
+    },
+    /// A report cannot be set as a document.
+    #[error(transparent)]
+    NotSet(#[from] SettingError),
     /// No run is loaded for the field.
     #[error("no run of field `{field}` is loaded, expected one that has succeeded")]
     NoLoadedRun {

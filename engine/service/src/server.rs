@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +18,14 @@ use crate::conductor::{Conductor, RunSetup};
 use crate::engine::Engine;
 use crate::grpc::connections::Listener;
 use crate::grpc::{
-    DeadlineLayer, Load, News, ObserveLayer, PlaceLayer, RefusalLayer, SERVICES, Trainer, routes,
+    DeadlineLayer, Hands, Load, News, ObserveLayer, PlaceLayer, RefusalLayer, SERVICES, Trainer, routes,
 };
 use crate::laboratory::LaboratorySetup;
 use crate::metrics::{self, Metrics, Page};
 use crate::people::{self, Local, People};
 use crate::studies::Studies;
 use crate::tls::{self, Certificates, Tls, TlsError};
+use crate::typesetter::Typesetter;
 use crate::use_case::overview;
 
 /// How often the ledger is asked what other processes wrote.
@@ -64,6 +66,8 @@ pub struct Config {
     pub runs: Option<RunSetup>,
     /// How studies of a laboratory are carried out; `None`: not here.
     pub laboratory: Option<LaboratorySetup>,
+    /// The program that sets reports as documents; `None`: none are set here.
+    pub typesetter: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -80,6 +84,7 @@ impl Default for Config {
             people: None,
             runs: None,
             laboratory: None,
+            typesetter: None,
         }
     }
 }
@@ -204,8 +209,10 @@ impl Bound {
         let modelling = config.laboratory.clone().map(|setup| Modelling::begin(&engine, setup));
         let trainer = modelling.as_ref().map(|modelling| modelling.trainer.clone());
         let access = Arc::clone(&config.access);
+        let typesetter = config.typesetter.clone().map(|program| Arc::new(Typesetter::new(program)));
+        let hands = Hands { wake, trainer, typesetter };
         let mut services =
-            routes(Arc::clone(&engine), config.load, heard, wake, trainer, access, Arc::clone(&metrics))
+            routes(Arc::clone(&engine), config.load, heard, hands, access, Arc::clone(&metrics))
                 .add_service(health_service);
         if config.reflection {
             // Both versions: grpcio's own reflection client still asks for the older one.

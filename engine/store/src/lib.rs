@@ -38,6 +38,7 @@ mod protect;
 mod quarantine;
 mod recorder;
 mod related;
+mod reports;
 mod resolve;
 mod results;
 mod run;
@@ -74,6 +75,7 @@ pub use protect::Protector;
 pub use quarantine::{QuarantineFilter, QuarantineStatus, Quarantined};
 pub use recorder::Recorder;
 pub use related::{OwnedDossier, OwnedRelated};
+pub use reports::{NewReport, ReportKind, ReportPlace, ReportRecord, ReportText};
 pub use results::{EvaluationRecord, EvaluationRef, Recorded, Results, Stored, TierFilter, TierRecord};
 pub use run::{
     Beat, ChangePosition, Claim, CutOff, Firing, Lead, Load, Loaded, LoadedRun, Lock, LockWatch, Missed,

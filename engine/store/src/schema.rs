@@ -17,11 +17,12 @@ use crate::place::Place;
 pub(crate) const APPLICATION_ID: i64 = 0x4858_4C47;
 
 /// Steps from an empty file to the newest schema. A published step is never edited; a change is a further step.
-const MIGRATIONS: [Step; 4] = [
+const MIGRATIONS: [Step; 5] = [
     Step { sqlite: include_str!("schema/1.sql"), postgres: include_str!("schema/postgres/1.sql") },
     Step { sqlite: include_str!("schema/2.sql"), postgres: include_str!("schema/postgres/2.sql") },
     Step { sqlite: include_str!("schema/3.sql"), postgres: include_str!("schema/postgres/3.sql") },
     Step { sqlite: include_str!("schema/4.sql"), postgres: include_str!("schema/postgres/4.sql") },
+    Step { sqlite: include_str!("schema/5.sql"), postgres: include_str!("schema/postgres/5.sql") },
 ];
 
 /// One step, for each engine: the same tables with the same columns in the same order.
@@ -31,7 +32,7 @@ struct Step {
 }
 
 /// Tables that only grow.
-const HISTORY: [&str; 31] = [
+const HISTORY: [&str; 32] = [
     "settings",
     "batches",
     "ingests",
@@ -58,6 +59,7 @@ const HISTORY: [&str; 31] = [
     "study_events",
     "figures",
     "releases",
+    "reports",
     "audit",
     "row_digests",
     "log_entries",

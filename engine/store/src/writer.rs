@@ -21,6 +21,7 @@ use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::recorder::{Recorder, until_kept};
+use crate::reports::{self, NewReport};
 use crate::results::{Recorded, Results};
 use crate::snapshot::Snapshot;
 use crate::submission::{Batch, Report};
@@ -41,6 +42,8 @@ pub enum Command {
     Deliver(String, Vec<Delivery>),
     /// Evaluations and tiers.
     Record(Results),
+    /// A report.
+    Issue(Box<NewReport>),
     /// A call, in the audit trail.
     Audit(Call),
 }
@@ -54,6 +57,8 @@ pub enum Outcome {
     Delivered(Moment),
     /// Of [`Command::Record`].
     Recorded(Recorded),
+    /// Of [`Command::Issue`]: the number of the report.
+    Issued(String),
     /// Of [`Command::Audit`].
     Audited,
 }
@@ -246,6 +251,10 @@ fn handle(recorder: &mut Recorder, job: &mut Job) -> Result<Answer> {
             Outcome::Delivered(recorder.deliver_within(actor, deliveries)?)
         }
         Command::Record(results) => Outcome::Recorded(recorder.record_within(results)?),
+        Command::Issue(report) => {
+            let moment = recorder.next_moment()?;
+            Outcome::Issued(reports::issue(&recorder.connection, moment, report)?)
+        }
         Command::Audit(call) => {
             audit::record(&recorder.connection, recorder.shared.options.clock.now(), call)?;
             Outcome::Audited

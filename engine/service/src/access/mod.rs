@@ -66,6 +66,10 @@ pub struct Call {
     pub basis: String,
     /// Field of supervision; empty when none is asked about.
     pub field: String,
+    /// Kind of the report it is about: `public`, `evaluation` or `special`; empty when it is about none.
+    pub report: &'static str,
+    /// Whether that report is, or is to be, issued for the caller's department.
+    pub own_report: bool,
     /// What it is about.
     pub resource: Resource,
 }

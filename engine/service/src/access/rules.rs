@@ -112,6 +112,8 @@ impl Rules {
             ("basis".to_owned(), text(&call.basis)),
             ("field".to_owned(), text(&call.field)),
             ("consent".to_owned(), RestrictedExpression::new_bool(consent)),
+            ("report".to_owned(), text(call.report)),
+            ("own_report".to_owned(), RestrictedExpression::new_bool(call.own_report)),
         ])
         .ok()?;
         let action = uid("Hengxin::Action", action)?;

@@ -12,13 +12,14 @@ use std::time::Instant;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Disclosure;
 use hengxin_proto::v1;
-use hengxin_store::{Call as AuditCall, Command, Decision, Job};
+use hengxin_store::{Call as AuditCall, Command, Decision, Job, ReportKind};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use tonic::{Code, Request, Status};
 
 use super::gate::Gate;
 use super::parse;
+use super::report::FIELDS_MAX;
 use super::status::refuse;
 use crate::access::{Access, Call, Caller, Credentials, Permission, Refusal, Resource, consented};
 use crate::engine::Engine;
@@ -31,6 +32,8 @@ const BASIS: &str = "hengxin-legal-basis";
 const LONGEST: usize = 100;
 /// Codes that one entry of the audit trail names. Beyond them it gives their number.
 const NAMED: usize = 1000;
+/// Most calls a second of all callers nobody knows together.
+const STRANGERS: u32 = 20;
 
 /// Whom and what a message is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,11 +41,29 @@ pub(super) struct About {
     enterprises: Vec<String>,
     /// The regions of lists and deliveries; an empty text for the nation.
     territories: Vec<String>,
-    field: String,
+    /// Fields of supervision; none when it is about none in particular.
+    fields: Vec<String>,
+    /// A report: which, or what is to be issued.
+    report: Option<Reported>,
     /// Who is said to act: the caller, and nobody else.
     person: Option<String>,
     /// For whom records are said to be handed in: the caller or its department.
     source: Option<String>,
+}
+
+/// A report a message is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reported {
+    /// One to issue: its kind, as rules call it.
+    New(&'static str),
+    /// One that was issued: its number.
+    Issued(String),
+    /// One that was issued, looked up.
+    Known {
+        kind: &'static str,
+        /// Whether it was issued for the caller's department.
+        own: bool,
+    },
 }
 
 impl About {
@@ -72,7 +93,47 @@ impl About {
 
     /// The field is a caller's text, and goes into the audit trail.
     fn in_field(self, field: &str) -> About {
-        About { field: parse::cut(field).chars().filter(|c| !c.is_control()).collect(), ..self }
+        let field: String = parse::cut(field).chars().filter(|c| !c.is_control()).collect();
+        About { fields: if field.is_empty() { Vec::new() } else { vec![field] }, ..self }
+    }
+
+    /// A report to issue. Of the fields of an evaluation report the caller must be responsible for each; those of a special
+    /// report are not fields of supervision.
+    fn issued(request: &v1::IssueReportRequest) -> About {
+        let about = About::one(&request.enterprise);
+        let (kind, fields) = match request.kind() {
+            v1::ReportKind::Unspecified => ("", Vec::new()),
+            v1::ReportKind::Public => ("public", Vec::new()),
+            v1::ReportKind::Special => ("special", Vec::new()),
+            // Too many are refused later; until then it is a report of all.
+            v1::ReportKind::Evaluation if request.fields.len() > FIELDS_MAX => ("evaluation", Vec::new()),
+            v1::ReportKind::Evaluation => {
+                let all = request.fields.iter().flat_map(|field| About::default().in_field(field).fields);
+                ("evaluation", all.collect())
+            }
+        };
+        About { fields, report: Some(Reported::New(kind)), ..about }
+    }
+
+    /// A report that was issued. Whom it is about is looked up before anything is decided.
+    fn numbered(number: &str) -> About {
+        About { report: Some(Reported::Issued(number.to_owned())), ..About::default() }
+    }
+
+    /// With a report's number looked up. Of one nobody knows nothing is known: that is for whoever may ask about nothing in
+    /// particular, which is nobody.
+    fn looked_up(mut self, engine: &Engine, caller: &Caller) -> Answer<About> {
+        if let Some(Reported::Issued(number)) = &self.report
+            && let Some(record) = engine.ledger().snapshot(None)?.report(number)?
+        {
+            self.enterprises = vec![record.subject.to_string()];
+            if record.kind == ReportKind::Evaluation {
+                self.fields.clone_from(&record.fields);
+            }
+            self.report =
+                Some(Reported::Known { kind: record.kind.id(), own: record.issued_for == caller.department });
+        }
+        Ok(self)
     }
 }
 
@@ -107,10 +168,10 @@ concerns! {
     ListFactsRequest: "LedgerService.ListFacts", |r| About::one(&r.parent);
     SearchEnterprisesRequest: "LedgerService.SearchEnterprises", |r| About::list(&r.region).in_field(&r.field);
     SummarizeSourcesRequest: "LedgerService.SummarizeSources", |_r| About::list("");
-    IssueReportRequest: "ReportService.IssueReport", |r| About::one(&r.enterprise);
+    IssueReportRequest: "ReportService.IssueReport", |r| About::issued(r);
     ListReportsRequest: "ReportService.ListReports", |r| About::one(&r.parent);
-    GetReportRequest: "ReportService.GetReport", |_r| About::default();
-    RenderReportRequest: "ReportService.RenderReport", |_r| About::default();
+    GetReportRequest: "ReportService.GetReport", |r| About::numbered(&r.number);
+    RenderReportRequest: "ReportService.RenderReport", |r| About::numbered(&r.number);
     VerifyReportRequest: "ReportService.VerifyReport", |_r| About::default();
     SubmitFactsRequest: "LedgerService.SubmitFacts", |r| submitted(r);
     EvaluateRequest: "ScoringService.Evaluate", |r| About::one(&r.enterprise);
@@ -239,10 +300,7 @@ impl Gate {
             value.chars().take(LONGEST).collect::<String>()
         };
         let certificates = request.peer_certs();
-        let credentials = Credentials {
-            certificate: certificates.as_ref().and_then(|chain| chain.first()).map(AsRef::as_ref),
-            authorization: request.metadata().get("authorization").and_then(|value| value.to_str().ok()),
-        };
+        let credentials = credentials(request, certificates.as_deref());
         let (purpose, basis) = (header(PURPOSE), header(BASIS));
         let identified = self.access().identify(&credentials);
         let session = |caller| Session { caller, purpose, basis };
@@ -271,11 +329,32 @@ impl Gate {
             let message = format!("`{}` calls more often than agreed: try again later", session.caller.name);
             return Err(refuse(Code::ResourceExhausted, "CALLER_LIMIT", &message));
         }
-        let about = message.about();
-        let (access, asked, whom) = (Arc::clone(self.access()), session.clone(), about.clone());
-        let decided = self.run(move |engine| decide(engine, &access, &asked, M::ACTION, &whom)).await?;
+        let (access, asked, about) = (Arc::clone(self.access()), session.clone(), message.about());
+        let decide = move |engine: &Engine| {
+            let about = about.looked_up(engine, &asked.caller)?;
+            Ok((decide(engine, &access, &asked, M::ACTION, &about)?, about))
+        };
+        let (decided, about) = self.run(decide).await?;
         self.leave_trail(M::ACTION, session, &about, &decided).await?;
         decided.map(|permission| permission.sight).map_err(|refusal| refused(&refusal))
+    }
+
+    /// Lets anybody in, known or not, without a purpose and without a trail: for what says no more than the caller shows to
+    /// know already. Known callers have their own limit; all others share one, so that nobody tries codes in bulk.
+    pub(super) async fn admit_anybody<M: Concerns>(&self, request: Request<M>) -> Result<M, Status> {
+        self.begin(&request).await?;
+        if self.access().is_ruled() {
+            let certificates = request.peer_certs();
+            let caller = self.access().identify(&credentials(&request, certificates.as_deref())).ok();
+            let strangers =
+                Caller { name: String::new(), calls_per_second: Some(STRANGERS), ..Caller::local() };
+            if !self.limits().take(caller.as_ref().unwrap_or(&strangers)) {
+                let message =
+                    format!("more than {STRANGERS} calls a second of unknown callers: try again later");
+                return Err(refuse(Code::ResourceExhausted, "CALLER_LIMIT", &message));
+            }
+        }
+        Ok(request.into_inner())
     }
 
     /// Waits until the audit trail holds the call.
@@ -317,6 +396,17 @@ impl Gate {
     }
 }
 
+/// What comes with a call.
+fn credentials<'r, T, C: AsRef<[u8]>>(
+    request: &'r Request<T>,
+    certificates: Option<&'r Vec<C>>,
+) -> Credentials<'r> {
+    Credentials {
+        certificate: certificates.and_then(|chain| chain.first()).map(AsRef::as_ref),
+        authorization: request.metadata().get("authorization").and_then(|value| value.to_str().ok()),
+    }
+}
+
 /// Texts that are no codes are left out: what stands there may be anything.
 fn subjects(enterprises: &[String]) -> String {
     let codes = enterprises.iter().filter(|text| text.parse::<Uscc>().is_ok());
@@ -344,30 +434,42 @@ fn decide(
     if let Some(found) = another {
         return Ok(Err(Refusal::Person { found: parse::cut(found), expected: caller.name.clone() }));
     }
-    let call = |resource| Call {
+    let (report, own_report) = match &about.report {
+        Some(Reported::New(kind)) => (*kind, true),
+        Some(Reported::Known { kind, own }) => (*kind, *own),
+        Some(Reported::Issued(_)) | None => ("", false),
+    };
+    let call = |resource, field: &str| Call {
         action,
         purpose: session.purpose.clone(),
         basis: session.basis.clone(),
-        field: about.field.clone(),
+        field: field.to_owned(),
+        report,
+        own_report,
         resource,
     };
+    let none = [String::new()];
+    let fields = if about.fields.is_empty() { &none[..] } else { &about.fields };
     if about.enterprises.is_empty() && about.territories.is_empty() {
-        return Ok(access.decide(caller, &call(Resource::Service)));
+        return Ok(access.decide(caller, &call(Resource::Service, fields.first().map_or("", String::as_str))));
     }
     let regions = about.territories.iter().cloned().map(|region| Ok(Resource::Territory(region)));
     // One after another: a caller who may ask for nothing costs no more than the first.
     let resources = regions.chain(enterprises(engine, caller, &session.purpose, &about.enterprises)?);
     let mut all: Option<Permission> = None;
     for resource in resources {
-        match access.decide(caller, &call(resource?)) {
-            Err(refusal) => return Ok(Err(refusal)),
-            Ok(permission) => match &mut all {
-                None => all = Some(permission),
-                Some(so_far) => {
-                    so_far.sight = so_far.sight.min(permission.sight);
-                    so_far.by.retain(|rule| permission.by.contains(rule));
-                }
-            },
+        let resource = resource?;
+        for field in fields {
+            match access.decide(caller, &call(resource.clone(), field)) {
+                Err(refusal) => return Ok(Err(refusal)),
+                Ok(permission) => match &mut all {
+                    None => all = Some(permission),
+                    Some(so_far) => {
+                        so_far.sight = so_far.sight.min(permission.sight);
+                        so_far.by.retain(|rule| permission.by.contains(rule));
+                    }
+                },
+            }
         }
     }
     Ok(all.ok_or(Refusal::NotPermitted { action, caller: caller.name.clone(), about: String::new() }))

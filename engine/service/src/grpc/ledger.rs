@@ -242,7 +242,7 @@ fn response(outcome: &Outcome, deliveries: u64) -> v1::SubmitFactsResponse {
             recorded_at: Some(timestamp(*moment)),
             ..v1::SubmitFactsResponse::default()
         },
-        Outcome::Recorded(_) | Outcome::Audited => v1::SubmitFactsResponse::default(),
+        Outcome::Recorded(_) | Outcome::Issued(_) | Outcome::Audited => v1::SubmitFactsResponse::default(),
     }
 }
 

@@ -4,10 +4,11 @@
 //! are records: whoever may see only what is public gets no reading and no fact at all, for a line without facts would
 //! tell as much as one with them; whoever may see what is limited does not see facts that are not public.
 
-use hengxin_core::vocabulary::{CodeId, Disclosure, Mark, Shape, Vocabulary};
+use hengxin_core::vocabulary::{CodeId, Disclosure, Mark, Vocabulary};
 use hengxin_proto::v1;
 
 use super::admission::Sight;
+use crate::use_case::report::shows_mark;
 
 /// The evaluation as far as it is shown.
 pub(super) fn shown(mut evaluation: v1::Evaluation, vocabulary: &Vocabulary, sight: Sight) -> v1::Evaluation {
@@ -66,13 +67,10 @@ pub(super) fn shown_fact(mut fact: v1::Fact, vocabulary: &Vocabulary, sight: Sig
         }
     }
     // Marks are facts of their own, and show on the fact they speak of.
-    let shows = |wanted: Mark| {
-        vocabulary.codes.iter().all(|code| code.shape != Shape::Mark(wanted) || code.disclosure <= sight)
-    };
-    if !shows(Mark::Repair) {
+    if !shows_mark(vocabulary, Mark::Repair, sight) {
         fact.repaired_on.clear();
     }
-    if !shows(Mark::Objection) {
+    if !shows_mark(vocabulary, Mark::Objection, sight) {
         fact.objections.clear();
     }
     fact

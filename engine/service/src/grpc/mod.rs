@@ -52,6 +52,7 @@ use crate::access::Access;
 use crate::engine::{Engine, Wanted};
 use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
+use crate::typesetter::Typesetter;
 use crate::use_case::evaluate::View;
 use crate::use_case::{receipt, tier};
 pub(crate) use admission::actions;
@@ -75,16 +76,27 @@ pub(crate) const SERVICES: [&str; 8] = [
     "hengxin.v1.SupervisionService",
 ];
 
-/// All services over an engine. `wake` wakes whoever carries runs out, `trainer` carries studies out; `None` when nobody does.
+/// Who carries out what the services order; `None` when nobody does.
+#[derive(Default)]
+pub(crate) struct Hands {
+    /// Wakes whoever carries runs out.
+    pub(crate) wake: Option<Arc<Notify>>,
+    /// Carries studies out.
+    pub(crate) trainer: Option<Trainer>,
+    /// Sets documents.
+    pub(crate) typesetter: Option<Arc<Typesetter>>,
+}
+
+/// All services over an engine.
 pub(crate) fn routes(
     engine: Arc<Engine>,
     load: Load,
     news: watch::Receiver<News>,
-    wake: Option<Arc<Notify>>,
-    trainer: Option<Trainer>,
+    hands: Hands,
     access: Arc<Access>,
     metrics: Arc<Metrics>,
 ) -> Routes {
+    let Hands { wake, trainer, typesetter } = hands;
     let gate = Gate::new(engine, load, news, access, metrics);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
@@ -98,7 +110,7 @@ pub(crate) fn routes(
         .add_service(limited!(LedgerServiceServer, ledger::Ledger::new(gate.clone())))
         .add_service(limited!(LogServiceServer, log::Log::new(gate.clone())))
         .add_service(limited!(RescoringServiceServer, rescoring::Rescoring::new(gate.clone(), wake)))
-        .add_service(limited!(ReportServiceServer, report::Reports::new(gate.clone())))
+        .add_service(limited!(ReportServiceServer, report::Reports::new(gate.clone(), typesetter)))
         .add_service(limited!(ModelServiceServer, model::Models::new(gate.clone(), trainer)))
         .add_service(limited!(StandardServiceServer, standard::Standard::new(gate)))
 }

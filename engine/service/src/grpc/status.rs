@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::problem::Problem;
+use crate::typesetter::SettingError;
 
 /// The domain of every `ErrorInfo` of this service.
 pub const DOMAIN: &str = "hengxin";
@@ -37,6 +38,10 @@ pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
         Problem::Invalid(..) => (Code::InvalidArgument, "INVALID_REQUEST"),
         Problem::UnknownEnterprise { .. } => (Code::NotFound, "ENTERPRISE_NOT_FOUND"),
         Problem::UnknownEvaluation { .. } => (Code::NotFound, "EVALUATION_NOT_FOUND"),
+        Problem::UnknownReport { .. } => (Code::NotFound, "REPORT_NOT_FOUND"),
+        Problem::ReportShowsMore { .. } => (Code::PermissionDenied, "REPORT_SHOWS_MORE"),
+        Problem::ReportTooLarge { .. } => (Code::ResourceExhausted, "ANSWER_TOO_LARGE"),
+        Problem::NotSet(error) => classify_setting(error),
         Problem::NoLoadedRun { .. } => (Code::NotFound, "NO_LOADED_RUN"),
         Problem::NotInRun { .. } => (Code::NotFound, "ENTERPRISE_NOT_IN_RUN"),
         Problem::NoRunner => (Code::FailedPrecondition, "NO_RUNS_HERE"),
@@ -53,6 +58,16 @@ pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
         Problem::Damaged { .. } => (Code::DataLoss, "LEDGER_DAMAGED"),
         Problem::Overloaded { .. } => (Code::Unavailable, "OVERLOADED"),
         Problem::Defect => (Code::Internal, "DEFECT"),
+    }
+}
+
+fn classify_setting(error: &SettingError) -> (Code, &'static str) {
+    match error {
+        SettingError::None => (Code::FailedPrecondition, "NO_TYPESETTER_HERE"),
+        SettingError::Refused(_) => (Code::FailedPrecondition, "REPORT_NOT_SET"),
+        SettingError::Busy => (Code::Unavailable, "OVERLOADED"),
+        SettingError::TooSlow { .. } => (Code::DeadlineExceeded, "TYPESETTER_TOO_SLOW"),
+        SettingError::Failed(_) => (Code::Internal, "TYPESETTER_FAILED"),
     }
 }
 
@@ -142,6 +157,10 @@ pub(super) fn status(problem: &Problem) -> Status {
         }
         Problem::UnknownEnterprise { .. }
         | Problem::UnknownEvaluation { .. }
+        | Problem::UnknownReport { .. }
+        | Problem::ReportShowsMore { .. }
+        | Problem::ReportTooLarge { .. }
+        | Problem::NotSet(_)
         | Problem::NoLoadedRun { .. }
         | Problem::NotInRun { .. }
         | Problem::NoRunner

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod loaded;
 pub mod overview;
 pub mod receipt;
+pub mod report;
 pub mod runs;
 pub mod search;
 pub mod simulate;

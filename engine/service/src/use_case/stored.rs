@@ -40,7 +40,7 @@ pub fn job(
     let results = Results { evaluations: vec![record], tiers: Vec::new() };
     let respond = move |outcome: &Outcome| match outcome {
         Outcome::Recorded(recorded) => respond(recorded.evaluations.first().copied().unwrap_or_default()),
-        Outcome::Appended(_) | Outcome::Delivered(_) | Outcome::Audited => Vec::new(),
+        Outcome::Appended(_) | Outcome::Delivered(_) | Outcome::Issued(_) | Outcome::Audited => Vec::new(),
     };
     Job { request: Some(request), command: Command::Record(results), respond: Box::new(respond) }
 }

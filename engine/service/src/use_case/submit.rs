@@ -207,7 +207,7 @@ pub fn note(engine: &Engine, answer: hengxin_store::Answer) -> Answer<Vec<u8>> {
         Some(Outcome::Appended(report)) => engine.seen(report.recorded_at),
         Some(Outcome::Delivered(moment)) => engine.seen(*moment),
         // Results are not facts. A repeated answer was seen when it was first given, or by the process that gave it.
-        Some(Outcome::Recorded(_) | Outcome::Audited) => {}
+        Some(Outcome::Recorded(_) | Outcome::Issued(_) | Outcome::Audited) => {}
         None => engine.look_again()?,
     }
     Ok(answer.bytes)

@@ -27,6 +27,20 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
         ("LogService", _) if !receipt && !evaluates => return true,
         _ => {}
     }
+    if method == "SummarizeSources" {
+        return (role, call.purpose.as_str()) == ("operator", "operations");
+    }
+    if service == "ReportService" && method != "VerifyReport" {
+        let evaluation = call.report == "evaluation";
+        return match (role, call.purpose.as_str()) {
+            ("regulator", "supervision") => placed && (!evaluation || own_field),
+            ("regulator", "credit-report") => placed && !evaluation,
+            ("bank", "credit-granting") => {
+                consent && method != "ListReports" && call.report == "public" && call.own_report
+            }
+            _ => false,
+        };
+    }
     match (role, call.purpose.as_str()) {
         // All calls of this test name a field, so that a search is one for tiers.
         ("regulator", "supervision") if method == "SearchEnterprises" => placed && own_field,
@@ -42,6 +56,16 @@ fn expected(role: &str, call: &Call, own: bool, own_field: bool) -> bool {
         ("modeller", "joint-modelling") => service == "ModelService",
         _ => false,
     }
+}
+
+/// Kinds of report a call can be about, and whether it was issued for the caller's department.
+fn reports(action: &str) -> impl Iterator<Item = (&'static str, bool)> {
+    let kinds = ["", "public", "evaluation", "special"];
+    let some = if action.starts_with("ReportService.") { kinds.len() } else { 1 };
+    kinds
+        .into_iter()
+        .take(some)
+        .flat_map(move |kind| [false, true].into_iter().take(some.min(2)).map(move |own| (kind, own)))
 }
 
 /// R10: every method × role × own or other region × field × consent × purpose, against the comments of the rules.
@@ -67,7 +91,9 @@ fn the_shipped_rules_permit_what_they_say_and_nothing_else() {
             for (own, own_field, consent, enterprise) in
                 (0..16u8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0, bits & 8 > 0))
             {
-                for purpose in &purposes {
+                for (purpose, (report, own_report)) in
+                    purposes.iter().flat_map(|p| reports(action).map(move |r| (p, r)))
+                {
                     let caller = Caller {
                         name: "one".to_owned(),
                         department: "some".to_owned(),
@@ -88,6 +114,8 @@ fn the_shipped_rules_permit_what_they_say_and_nothing_else() {
                         purpose: purpose["id"].as_str().unwrap().to_owned(),
                         basis: purpose["bases"][0].as_str().unwrap().to_owned(),
                         field: if own_field { "environment" } else { "tax" }.to_owned(),
+                        report,
+                        own_report,
                         resource,
                     };
                     let found = access.decide(&caller, &call);

@@ -21,6 +21,7 @@ mod papers;
 mod raw;
 mod refusals;
 mod replay;
+mod reports;
 mod rig;
 mod runs;
 mod schedules;

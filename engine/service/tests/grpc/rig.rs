@@ -10,6 +10,7 @@ use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_proto::v1;
 use hengxin_proto::v1::ledger_service_client::LedgerServiceClient;
+use hengxin_proto::v1::report_service_client::ReportServiceClient;
 use hengxin_proto::v1::rescoring_service_client::RescoringServiceClient;
 use hengxin_proto::v1::scoring_service_client::ScoringServiceClient;
 use hengxin_proto::v1::standard_service_client::StandardServiceClient;
@@ -196,6 +197,10 @@ impl Rig {
 
     pub(crate) fn ledger(&self) -> LedgerServiceClient<Channel> {
         LedgerServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn reports(&self) -> ReportServiceClient<Channel> {
+        ReportServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn standards(&self) -> StandardServiceClient<Channel> {

@@ -45,6 +45,14 @@ impl<'a> Log<'a> {
         public_key(self.connection)?.ok_or_else(|| Error::corrupt("the log has no public key"))
     }
 
+    /// How many entries there are.
+    ///
+    /// # Errors
+    /// Engine failures.
+    pub fn size(self) -> Result<u64> {
+        super::seal::size(self.connection)
+    }
+
     /// The newest signed head, or the newest of at most `size` entries; `None` when there is none.
     ///
     /// # Errors

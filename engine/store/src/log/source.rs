@@ -53,7 +53,7 @@ pub(super) const PARTS: [Source; 7] = [
 ];
 
 /// Tables with an entry for every row, in the order in which one commit adds them.
-pub(super) const SINGLE: [Source; 14] = [
+pub(super) const SINGLE: [Source; 15] = [
     Source { table: "quarantine_events", key: "id", columns: "id, entry, status, note, recorded_at" },
     Source {
         table: "evaluations",
@@ -95,6 +95,12 @@ pub(super) const SINGLE: [Source; 14] = [
     Source { table: "models", key: "id", columns: "id, model, edition, title, digest, folder, study" },
     Source { table: "model_events", key: "id", columns: "id, model, act, person, study, note, at" },
     Source { table: "releases", key: "id", columns: "id, history, study, place, of, person, at" },
+    Source {
+        table: "reports",
+        key: "id",
+        columns: "id, issued_at, number, kind, subject, as_of, valid_until, issued_for, sight, fields, code_digest, \
+                  digest, request_id, body",
+    },
 ];
 
 /// Who asked for what.

@@ -61,6 +61,7 @@ pub(crate) fn full() -> (Folder, Ledger) {
     crate::runs::one_of_everything(&ledger);
     crate::laboratory::one_of_everything(&ledger);
     drop(recorder);
+    crate::reports::one(&ledger);
     (folder, ledger)
 }
 

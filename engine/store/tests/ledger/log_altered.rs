@@ -256,7 +256,7 @@ fn a_ledger_from_before_the_log_gets_one_over_all_it_holds() {
     connection
         .execute_batch(
             "DROP TABLE log_heads; DROP TABLE log_nodes; DROP TABLE log_entries; DROP TABLE log_marks;
-             DROP TABLE row_digests; DROP TABLE audit; DELETE FROM settings WHERE name = 'log-key'; PRAGMA user_version = 3;",
+             DROP TABLE row_digests; DROP TABLE audit; DROP TABLE reports; DELETE FROM settings WHERE name = 'log-key'; PRAGMA user_version = 3;",
         )
         .expect("put back to the third schema");
     drop(connection);
@@ -265,6 +265,6 @@ fn a_ledger_from_before_the_log_gets_one_over_all_it_holds() {
     let ledger =
         Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("brought up to date");
     let verified = ledger.snapshot(None).expect("a snapshot").verify().expect("whole");
-    // All but the six calls of the audit trail, which is gone.
-    assert_eq!((verified.log.entries, verified.log.heads), (size - 6, 1));
+    // All but the six calls of the audit trail, which is gone, and the report.
+    assert_eq!((verified.log.entries, verified.log.heads), (size - 7, 1));
 }

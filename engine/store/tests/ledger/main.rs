@@ -13,6 +13,7 @@ mod opening;
 mod oracle;
 mod reading;
 mod relations;
+mod reports;
 mod results;
 mod runs;
 mod runs_killed;

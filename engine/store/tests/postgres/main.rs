@@ -27,6 +27,8 @@ mod oracle;
 mod reading;
 #[path = "../ledger/relations.rs"]
 mod relations;
+#[path = "../ledger/reports.rs"]
+mod reports;
 #[path = "../ledger/results.rs"]
 mod results;
 #[path = "../ledger/runs.rs"]

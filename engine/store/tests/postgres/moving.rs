@@ -37,6 +37,7 @@ fn fill(ledger: &Ledger) {
     results::record_one(&mut recorder, subject(1));
     runs::one_of_everything(ledger);
     laboratory::one_of_everything(ledger);
+    crate::reports::one(ledger);
     let writer = hengxin_store::Writer::start(ledger).expect("a writer");
     writer.call(crate::writing::job(Some(crate::writing::key("a", 1)), 7, "no 2")).expect("written");
     writer.stop();

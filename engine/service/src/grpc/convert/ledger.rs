@@ -66,7 +66,7 @@ pub(in crate::grpc) fn details(vocabulary: &Vocabulary, found: &Enterprise) -> v
     }
 }
 
-fn registration(vocabulary: &Vocabulary, found: &Registration) -> v1::Registration {
+pub(in crate::grpc) fn registration(vocabulary: &Vocabulary, found: &Registration) -> v1::Registration {
     let code = vocabulary.code(vocabulary.registration());
     let value = |field: &str, index: Option<u16>| {
         let (_, declared) = code.field(field)?;

@@ -3,6 +3,7 @@
 pub(super) mod evaluation;
 pub(super) mod ledger;
 pub(super) mod model;
+pub(super) mod report;
 pub(super) mod run;
 pub(super) mod standard;
 pub(super) mod tier;
