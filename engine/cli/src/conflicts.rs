@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             conflict.subject.to_string(),
             other.unwrap_or_default(),
             data::moment(conflict.recorded_at),
-            identities(&conflict.detail).join("\n"),
+            conflict.identities().join("\n"),
         ]);
     }
     println!("{table}\n\n{} conflicts", conflicts.len());
@@ -72,15 +72,4 @@ fn as_json(conflict: &Conflict) -> Value {
         "id": conflict.id, "kind": kind, "code": conflict.subject.to_string(), "other_code": other,
         "detail": detail, "recorded_at": data::moment(conflict.recorded_at),
     })
-}
-
-/// The texts of the detail, one line for each identity in it.
-fn identities(detail: &str) -> Vec<String> {
-    let detail: Value = serde_json::from_str(detail).unwrap_or(Value::Null);
-    let lists = detail.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_array());
-    let line = |identity: &Value| {
-        let texts: Vec<&str> = identity.as_object()?.values().filter_map(Value::as_str).collect();
-        Some(texts.join(", "))
-    };
-    lists.flatten().filter_map(line).collect()
 }

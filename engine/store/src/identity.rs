@@ -10,6 +10,8 @@ use hengxin_core::uscc::Uscc;
 
 use crate::db::{Connection, OptionalExtension, Statement};
 use crate::encode::{Encoded, Side, push_json};
+use serde_json::Value;
+
 use crate::error::{Error, Result};
 use crate::name::normalise;
 use crate::snapshot::Snapshot;
@@ -229,38 +231,71 @@ fn detail(identities: &[&Identity]) -> String {
     json
 }
 
+const CONFLICT: &str = "SELECT conflicts.id, kind, subjects.code, others.code, detail, conflicts.recorded_at
+    FROM conflicts
+    JOIN subjects ON subjects.id = conflicts.subject
+    LEFT JOIN subjects AS others ON others.id = conflicts.other_subject";
+
+impl Conflict {
+    /// The identities found, each as its parts in one line: name, day of establishment, region, legal form.
+    pub fn identities(&self) -> Vec<String> {
+        let detail: Value = serde_json::from_str(&self.detail).unwrap_or(Value::Null);
+        let lists = detail.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_array());
+        let line = |identity: &Value| {
+            let part = |key| identity.get(key).and_then(Value::as_str);
+            let texts = ["name", "established_on", "region", "legal_form"].into_iter().filter_map(part);
+            texts.collect::<Vec<_>>().join(", ")
+        };
+        lists.flatten().map(line).collect()
+    }
+}
+
 impl Snapshot {
     /// Conflicts of codes known at the moment of the snapshot, after the one with id `after`, at most `limit`.
     ///
     /// # Errors
     /// [`Error::Corrupt`] and engine failures.
     pub fn conflicts(&self, after: Option<u64>, limit: usize) -> Result<Vec<Conflict>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT conflicts.id, kind, subjects.code, others.code, detail, conflicts.recorded_at
-             FROM conflicts
-             JOIN subjects ON subjects.id = conflicts.subject
-             LEFT JOIN subjects AS others ON others.id = conflicts.other_subject
-             WHERE conflicts.id > ?1 AND conflicts.recorded_at <= ?2 ORDER BY conflicts.id LIMIT ?3",
-        )?;
+        let sql = format!(
+            "{CONFLICT} WHERE conflicts.id > ?1 AND conflicts.recorded_at <= ?2 ORDER BY conflicts.id LIMIT ?3"
+        );
+        let mut statement = self.connection().prepare_cached(&sql)?;
         let after = after.map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));
-        let mut rows =
-            statement.query((after, self.known_at().0, i64::try_from(limit).unwrap_or(i64::MAX)))?;
-        let mut conflicts = Vec::new();
-        while let Some(row) = rows.next()? {
-            let other: Option<String> = row.get(3)?;
-            conflicts.push(Conflict {
-                id: u64::try_from(row.get::<i64>(0)?).unwrap_or(0),
-                kind: match other {
-                    None => ConflictKind::OneCodeTwoSubjects,
-                    Some(other) => ConflictKind::OneSubjectTwoCodes { other: stored_code(&other)? },
-                },
-                subject: stored_code(&row.get::<String>(2)?)?,
-                detail: row.get(4)?,
-                recorded_at: Moment(row.get(5)?),
-            });
-        }
-        Ok(conflicts)
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        listed(statement.query((after, self.known_at().0, limit))?)
     }
+
+    /// Those that concern one code, the first `limit`.
+    ///
+    /// # Errors
+    /// As [`Snapshot::conflicts`].
+    pub fn conflicts_of(&self, code: Uscc, limit: usize) -> Result<Vec<Conflict>> {
+        let sql = format!(
+            "{CONFLICT} WHERE (subjects.code = ?1 OR others.code = ?1) AND conflicts.recorded_at <= ?2
+             ORDER BY conflicts.id LIMIT ?3"
+        );
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        listed(statement.query((code.as_str(), self.known_at().0, limit))?)
+    }
+}
+
+fn listed(mut rows: crate::db::Rows<'_>) -> Result<Vec<Conflict>> {
+    let mut conflicts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let other: Option<String> = row.get(3)?;
+        conflicts.push(Conflict {
+            id: u64::try_from(row.get::<i64>(0)?).unwrap_or(0),
+            kind: match other {
+                None => ConflictKind::OneCodeTwoSubjects,
+                Some(other) => ConflictKind::OneSubjectTwoCodes { other: stored_code(&other)? },
+            },
+            subject: stored_code(&row.get::<String>(2)?)?,
+            detail: row.get(4)?,
+            recorded_at: Moment(row.get(5)?),
+        });
+    }
+    Ok(conflicts)
 }
 
 /// A code as stored: it was checked when it came in.

@@ -543,7 +543,7 @@ async fn records(
                 .filter(|field| field.id != "subject_code" && field.id != "subject_name")
                 .map(|field| {
                     let hidden = l.say("（不予显示）", "(not shown)");
-                    (field.title.clone(), if field.masked { hidden.to_owned() } else { field.value.clone() })
+                    (field.title.clone(), if field.masked { hidden.to_owned() } else { field.text.clone() })
                 })
                 .collect(),
             effects: found.iter().map(|(text, _)| text.clone()).collect(),

@@ -124,12 +124,28 @@ async fn edition_view(asking: &Asking, id: &str, edition: &str, when: &When) -> 
     Ok(EditionView {
         frame: Frame::of(asking, Part::Standards, when),
         figures: status_of_figures(l, Some(&reference)),
-        rows: answer.outline.iter().map(|line| row(l, line)).collect(),
+        rows: answer.outline.iter().filter(|line| !stands_above(line)).map(|line| row(l, line)).collect(),
         text: answer.text,
         others: others.collect(),
         standard,
         reference,
     })
+}
+
+/// What the head of the page says already.
+fn stands_above(line: &v1::OutlineLine) -> bool {
+    let above = [
+        "standard",
+        "edition",
+        "title",
+        "authority",
+        "legal_basis",
+        "status",
+        "note",
+        "effective",
+        "subjects",
+    ];
+    line.kind() == v1::OutlineKind::Setting && above.contains(&line.id.as_str())
 }
 
 fn row(l: Language, line: &v1::OutlineLine) -> Row {

@@ -315,6 +315,10 @@ fn get(
     let vocabulary = engine.ledger().vocabulary();
     found.counts.retain(|(code, _)| vocabulary.code(*code).disclosure <= sight);
     let mut enterprise = details(vocabulary, &found);
+    if sight == Disclosure::Public {
+        // They speak of another enterprise, too.
+        enterprise.conflicts.clear();
+    }
     // Without a registration the name comes from some other fact, which may be masked.
     if sight < Disclosure::NotPublic && enterprise.registration.is_none() {
         enterprise.display_name.clear();

@@ -62,6 +62,7 @@ pub(super) fn shown_fact(mut fact: v1::Fact, vocabulary: &Vocabulary, sight: Sig
                 .map_or(Disclosure::NotPublic, |(_, declared)| code.disclosure_of(declared));
             if level > sight {
                 field.value.clear();
+                field.text.clear();
                 field.masked = true;
             }
         }

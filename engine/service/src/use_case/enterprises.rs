@@ -4,6 +4,7 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::Registration;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::CodeId;
+use hengxin_store::Conflict;
 
 use super::facts;
 use crate::engine::Engine;
@@ -20,9 +21,14 @@ pub struct Enterprise {
     pub registration: Option<Registration>,
     /// Facts by code, in the order of the vocabulary.
     pub counts: Vec<(CodeId, u64)>,
+    /// Conflicts of its code.
+    pub conflicts: Vec<Conflict>,
     /// The moment it rests on.
     pub known_at: Moment,
 }
+
+/// Most conflicts told.
+const CONFLICTS: usize = 20;
 
 /// Everything shown of one enterprise.
 ///
@@ -56,6 +62,7 @@ pub fn get(engine: &Engine, code: Uscc, as_of: Date, known_at: Option<Moment>) -
         name: named(true).or_else(|| named(false)),
         registration: file.as_file().registration(as_of).cloned(),
         counts,
+        conflicts: snapshot.conflicts_of(code, CONFLICTS)?,
         known_at: snapshot.known_at(),
     })
 }

@@ -74,7 +74,7 @@ const REGISTERS: [&str; 8] = [
 fn records(subject: Uscc, dice: &mut Dice) -> Vec<v1::FactInput> {
     let own = subject.as_str();
     let mut facts = vec![registration(subject, "甲公司", "330106", "C1411")];
-    let mut day = |dice: &mut Dice| {
+    let day = |dice: &mut Dice| {
         // Few days, so that some records share one.
         let on = self::day("2026-06-30").plus_days(-30 * i32::try_from(dice.below(26)).unwrap());
         on.to_string()

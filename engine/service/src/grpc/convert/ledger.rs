@@ -4,13 +4,15 @@ use hengxin_core::date::Date;
 use hengxin_core::fact::Registration;
 use hengxin_core::industry::IndustryCode;
 use hengxin_core::region::RegionCode;
+use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::{Disclosure, Vocabulary};
 use hengxin_proto::v1;
-use hengxin_store::FactRecord;
+use hengxin_store::{Conflict, ConflictKind, FactRecord};
 
 use super::evaluation::fact_name;
 use super::{date, enterprise, optional_date, timestamp};
 use crate::use_case::enterprises::Enterprise;
+use crate::use_case::report::printed;
 use crate::use_case::search::Found;
 
 pub(in crate::grpc) fn fact(vocabulary: &Vocabulary, record: &FactRecord) -> v1::Fact {
@@ -21,9 +23,10 @@ pub(in crate::grpc) fn fact(vocabulary: &Vocabulary, record: &FactRecord) -> v1:
         Disclosure::NotPublic => v1::Disclosure::NotPublic,
     };
     // In the order of the vocabulary, which is the order of the forms.
-    let fields = code.fields.iter().filter_map(|field| {
+    let fields = code.fields.iter().enumerate().filter_map(|(place, field)| {
         let (_, value) = record.fields.iter().find(|(id, _)| *id == field.id)?;
         Some(v1::FactField {
+            text: printed(vocabulary, record, place, value),
             id: field.id.clone(),
             title: field.title.clone(),
             value: value.clone(),
@@ -63,6 +66,20 @@ pub(in crate::grpc) fn details(vocabulary: &Vocabulary, found: &Enterprise) -> v
         registration: found.registration.as_ref().map(|r| registration(vocabulary, r)),
         fact_counts: found.counts.iter().map(count).collect(),
         masked_codes: Vec::new(),
+        conflicts: found.conflicts.iter().map(|conflict| self::conflict(found.code, conflict)).collect(),
+    }
+}
+
+fn conflict(code: Uscc, conflict: &Conflict) -> v1::CodeConflict {
+    let other = match &conflict.kind {
+        ConflictKind::OneCodeTwoSubjects => None,
+        ConflictKind::OneSubjectTwoCodes { other } if *other == code => Some(conflict.subject),
+        ConflictKind::OneSubjectTwoCodes { other } => Some(*other),
+    };
+    v1::CodeConflict {
+        other_code: other.map(|code| code.to_string()).unwrap_or_default(),
+        identities: conflict.identities(),
+        found_at: Some(timestamp(conflict.recorded_at)),
     }
 }
 
@@ -70,15 +87,20 @@ pub(in crate::grpc) fn registration(vocabulary: &Vocabulary, found: &Registratio
     let code = vocabulary.code(vocabulary.registration());
     let value = |field: &str, index: Option<u16>| {
         let (_, declared) = code.field(field)?;
-        Some(declared.values().get(usize::from(index?))?.id.clone())
+        declared.values().get(usize::from(index?))
     };
+    let id = |field, index| value(field, index).map(|value| value.id.clone()).unwrap_or_default();
+    let title = |field, index| value(field, index).map(|value| value.title.clone()).unwrap_or_default();
     let since: Date = found.since;
     v1::Registration {
         since: date(since),
         established_on: optional_date(found.established_on),
-        legal_form: value("legal_form", found.legal_form).unwrap_or_default(),
-        size: value("size", found.size).unwrap_or_default(),
-        status: value("status", found.status).unwrap_or_default(),
+        legal_form: id("legal_form", found.legal_form),
+        size: id("size", found.size),
+        status: id("status", found.status),
+        legal_form_title: title("legal_form", found.legal_form),
+        size_title: title("size", found.size),
+        status_title: title("status", found.status),
         region: region(found.region),
         industry: industry(found.industry),
         capital_fen: found.capital,

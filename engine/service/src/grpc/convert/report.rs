@@ -80,6 +80,7 @@ fn record(vocabulary: &Vocabulary, record: &FactRecord, composed: &Composed) -> 
             id: field.id.clone(),
             title: field.title.clone(),
             value: printed(vocabulary, record, place, value),
+            text: printed(vocabulary, record, place, value),
             masked: false,
         })
     };
