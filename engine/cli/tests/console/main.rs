@@ -1,0 +1,15 @@
+//! The console in a real browser: Debian's Chromium, driven through chromedriver.
+//!
+//! `HENGXIN_NEED_BROWSER=1` makes a missing browser a failure; without it these tests say aloud that they did not run.
+//! `HENGXIN_SCREENSHOTS=docs/screenshots` keeps pictures of the main pages.
+
+#[path = "../command/mod.rs"]
+mod command;
+
+mod browser;
+mod hostile;
+mod journeys;
+mod pages;
+mod refusals;
+mod roles;
+mod served;

@@ -1,0 +1,112 @@
+//! What goes wrong is a page that says what happened and what to do.
+
+use fantoccini::Locator;
+
+use crate::browser::{Browser, Script, browse};
+use crate::served::{AS_OF, code, of_its_own, open, sample};
+
+#[track_caller]
+fn says(path: String, said: &'static [&'static str]) {
+    browse(Script::Runs, async move |browser: &Browser| {
+        browser.open(&format!("{}{path}", open())).await;
+        for said in said {
+            browser.expect(said).await;
+        }
+        // There is always a way on.
+        browser.see(".problem .actions a").await;
+    });
+}
+
+#[test]
+fn a_code_with_a_wrong_check_character_is_told_which() {
+    says("/find?q=91330199MAY0005781".to_owned(), &["输入有误", "character 18", "found `1`", "expected `0`"]);
+}
+
+#[test]
+fn an_enterprise_without_facts_is_not_found() {
+    says(format!("/enterprises/{}", code(99)), &["没有找到", "请核对代码"]);
+}
+
+#[test]
+fn a_field_nobody_evaluates_is_told_with_those_there_are() {
+    says(
+        format!("/enterprises/{}/change?field=astrology", sample()),
+        &["没有找到", "astrology", "market-regulation"],
+    );
+}
+
+#[test]
+fn a_date_in_the_future_is_refused() {
+    says(format!("/enterprises/{}?as_of=2999-01-01", sample()), &["输入有误", "as_of", "2999-01-01"]);
+}
+
+#[test]
+fn an_address_nobody_knows_leads_on() {
+    says("/nowhere".to_owned(), &["没有找到", "/nowhere"]);
+}
+
+#[test]
+fn a_report_for_the_future_is_refused_and_the_same_form_sent_twice_gives_one_report() {
+    browse(Script::Runs, async |browser: &Browser| {
+        let at = format!("{}/reports/new?enterprise={}&as_of=2999-01-01", open(), sample());
+        browser.open(&at).await;
+        browser.click("form.stacked button").await;
+        browser.expect("输入有误").await;
+        browser.expect("2999-01-01").await;
+        browser.open(&format!("{}/reports/new?enterprise={}&as_of={AS_OF}", open(), sample())).await;
+        browser.click("form.stacked button").await;
+        let first = browser.read("#number").await;
+        browser.client.back().await.unwrap();
+        browser.click("form.stacked button").await;
+        assert_eq!(browser.read("#number").await, first);
+    });
+}
+
+#[test]
+fn a_verification_code_that_is_wrong_is_not_told_apart_from_a_wrong_number() {
+    browse(Script::Runs, async |browser: &Browser| {
+        let mut answers = Vec::new();
+        for (number, code) in [
+            ("HX20261031-0000000001", "AAAA-AAAA-AAAA-AAAA"),
+            ("HX20991031-9999999999", "AAAA-AAAA-AAAA-AAAA"),
+        ] {
+            browser.open(&format!("{}/verify?number={number}&code={code}", open())).await;
+            answers.push(browser.read("#answer").await);
+        }
+        assert!(
+            answers.iter().all(|answer| answer.contains("没有与此编号和验证码相符的报告")),
+            "{answers:?}"
+        );
+        assert_eq!(answers.first(), answers.last());
+    });
+}
+
+#[test]
+fn a_form_of_another_session_is_refused() {
+    browse(Script::Runs, async |browser: &Browser| {
+        browser.open(&format!("{}/reports/new?enterprise={}&as_of={AS_OF}", open(), sample())).await;
+        browser.client.delete_all_cookies().await.unwrap();
+        browser.click("form.stacked button").await;
+        browser.expect("表单已过期").await;
+    });
+}
+
+#[test]
+fn a_store_that_is_gone_is_a_page_that_says_so() {
+    browse(Script::Runs, async |browser: &Browser| {
+        let (console, serving) = of_its_own("lost");
+        browser.open(&format!("{console}/find?q=a")).await;
+        browser.expect("没有符合条件的企业").await;
+        drop(serving);
+        // The process is gone: the browser says so itself. A store that fails under a running process is next.
+        let (console, serving) = of_its_own("broken");
+        browser.open(&format!("{console}/verify")).await;
+        crate::served::damage("broken");
+        browser.open(&format!("{console}/enterprises/{}", sample())).await;
+        let problems = browser.client.find_all(Locator::Css(".problem h1")).await.unwrap();
+        assert_eq!(problems.len(), 1, "{}", browser.text().await);
+        let text = browser.text().await;
+        assert!(!text.contains("panicked") && !text.contains(".rs:"), "{text}");
+        drop(serving);
+    });
+}
