@@ -251,7 +251,8 @@ impl Day {
 
     fn horizon(&self, point: &Point) -> Option<Date> {
         let results = [&point.public, &point.industry].into_iter().flatten();
-        results.filter_map(|outcome| outcome.evaluation.horizon).chain(self.changes).min()
+        let due = results.filter_map(|outcome| outcome.evaluation.horizon).chain(self.changes);
+        due.filter(|day| *day > self.on).min()
     }
 }
 

@@ -9,7 +9,9 @@ use hengxin_proto::v1;
 
 use crate::answers::serious;
 use crate::rig::{FIELD, NOON, Rig, TODAY, code, fact, penalty, registration, repair};
-use crate::what_if::{Dice, REGISTERS, ask, day, deliver, mending, records, what_if};
+use crate::what_if::{
+    COSTLY, Dice, REGISTERS, ask, day, deliver, mending, over, policy_of, records, what_if,
+};
 
 pub(crate) fn trace_of(subject: Uscc, field: &str, from: &str, to: &str) -> v1::TraceTierRequest {
     v1::TraceTierRequest {
@@ -236,4 +238,31 @@ async fn looking_months_ahead_leaves_the_plans_of_today_where_they_are() {
     trace(&rig, trace_of(subject, FIELD, "2022-01-01", "2031-12-31")).await;
     what_if(&rig, v1::WhatIfRequest { months: 120, ..ask(subject, FIELD) }).await;
     assert!(Arc::ptr_eq(&before, &policy()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_of_more_changes_than_fit_is_cut_and_goes_on_from_its_last_day() {
+    let indicators = COSTLY.find("      - id: penalties").unwrap()..COSTLY.find("grades:").unwrap();
+    // Every day of age is a hundredth of a point.
+    let age = "      - id: age
+        title: 成立天数
+        source: {project: \"test\"}
+        reading: {elapsed: {since: established, in: days}}
+        rule: {linear: [{at: 0, points: 0}, {at: 10000, points: 100}]}
+        unknown: {points: 0}\n";
+    let standard = [&COSTLY[..indicators.start], age, &COSTLY[indicators.end..]].concat();
+    let file = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+    let rig = over(vec![
+        file("costly/2026.1.yaml", &standard.replace("decimals: 0", "decimals: 2")),
+        file("policies/mend/2026.1.yaml", &policy_of("costly")),
+    ])
+    .await;
+    rig.submit("facts", vec![registration(code(1), "甲公司", "330106", "C1411")]).await.unwrap();
+    let first = trace(&rig, trace_of(code(1), "mend", "2025-03-01", "2026-09-30")).await;
+    assert!(first.cut && first.points.len() == 400, "{} {}", first.cut, first.points.len());
+    let last = first.points.last().unwrap().point.clone().unwrap();
+    let rest = trace(&rig, trace_of(code(1), "mend", &last.on, "2026-09-30")).await;
+    assert_eq!(rest.points[0].point.as_ref(), Some(&last));
+    let told = first.points.len() + rest.points.len() - 1;
+    assert!(!rest.cut && told == days("2025-03-01", "2026-09-30").count(), "{told}");
 }

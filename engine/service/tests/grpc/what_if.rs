@@ -38,7 +38,7 @@ pub(crate) async fn mending() -> Rig {
     .await
 }
 
-async fn over(mut files: Vec<(String, String)>) -> Rig {
+pub(crate) async fn over(mut files: Vec<(String, String)>) -> Rig {
     let vocabulary = include_str!("../../../../standards/vocabulary.yaml");
     files.push(("vocabulary.yaml".to_owned(), vocabulary.to_owned()));
     let catalogue = Catalogue::from_files(files).unwrap_or_else(|problem| panic!("{problem}"));
@@ -269,8 +269,17 @@ async fn the_fewest_repairs_are_those_found_by_simulating_every_set() {
     assert!(ends.keys().any(|(_, repairs)| *repairs >= 3), "{ends:?}");
 }
 
+/// A policy by one standard alone.
+pub(crate) fn policy_of(standard: &str) -> String {
+    let policy = include_str!("standards/mend-policy.yaml")
+        .replace("public: mend-public\nindustry: mend-industry\n", &format!("public: {standard}\n"))
+        .replace("    industry: {A: 1, B: 2, C: 3, none: 1}\n", "");
+    let overrides = policy.find("overrides:").unwrap()..policy.find("tiers:").unwrap();
+    [&policy[..overrides.start], &policy[overrides.end..]].concat()
+}
+
 /// A standard in which every penalty costs twelve points and every repair five.
-const COSTLY: &str = r#"
+pub(crate) const COSTLY: &str = r#"
 standard: costly
 edition: "2026.1"
 title: 修复也计分
@@ -305,14 +314,12 @@ grades:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_a_standard_looks_at_repairs_themselves_they_are_tried_as_records() {
-    let policy = include_str!("standards/mend-policy.yaml")
-        .replace("public: mend-public\nindustry: mend-industry\n", "public: costly\n")
-        .replace("    industry: {A: 1, B: 2, C: 3, none: 1}\n", "");
-    let overrides = policy.find("overrides:").unwrap()..policy.find("tiers:").unwrap();
-    let policy = [&policy[..overrides.start], &policy[overrides.end..]].concat();
     let file = |path: &str, text: &str| (path.to_owned(), text.to_owned());
-    let rig =
-        over(vec![file("costly/2026.1.yaml", COSTLY), file("policies/mend/2026.1.yaml", &policy)]).await;
+    let rig = over(vec![
+        file("costly/2026.1.yaml", COSTLY),
+        file("policies/mend/2026.1.yaml", &policy_of("costly")),
+    ])
+    .await;
     deliver(&rig, "delivered", &["administrative-penalties", "marks"], TODAY).await;
     let mut facts = vec![registration(code(1), "甲公司", "330106", "C1411")];
     facts.extend((1..5).map(|n| penalty(code(1), &format!("罚{n}号"), &format!("2026-0{n}-10"))));
