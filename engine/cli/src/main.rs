@@ -44,6 +44,7 @@ mod tier;
 mod train;
 mod validate;
 mod verify;
+mod what_if;
 mod workbook;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -107,6 +108,8 @@ enum Command {
     Explain(score::Arguments),
     /// The supervision tier of one enterprise in one field, and what follows.
     Tier(tier::Arguments),
+    /// What would change the tier of one enterprise: records, repairs, and time.
+    WhatIf(what_if::Arguments),
     /// Score and tier everyone in a dataset, in full or only who is due.
     Rescore(rescore::Arguments),
     /// Start, list, show, cancel and watch runs of a running service.
@@ -167,6 +170,7 @@ fn main() -> std::process::ExitCode {
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),
         Command::Tier(arguments) => tier::run(&arguments),
+        Command::WhatIf(arguments) => what_if::run(&arguments),
         Command::Rescore(arguments) => rescore::run(&arguments),
         Command::Runs(arguments) => runs::run(&arguments),
         Command::Schedules(arguments) => schedules::run(&arguments),

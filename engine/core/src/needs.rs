@@ -102,10 +102,9 @@ impl Needs {
         match input {
             Input::Number => self.number = true,
             Input::Reference => self.reference = true,
-            // Every evaluation needs it.
-            Input::Day => {}
-            // Read from the registration, from files of their own, and from plans that are asked themselves.
-            Input::Registration | Input::Related | Input::Result => {}
+            // Needed by every evaluation; read from the registration, from files of their own, and from plans that are asked
+            // themselves.
+            Input::Day | Input::Registration | Input::Related | Input::Result => {}
         }
     }
 }

@@ -264,6 +264,10 @@ mod tests {
             self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) % n
         }
+
+        fn place(&mut self, n: u64) -> usize {
+            usize::try_from(self.below(n)).expect("small")
+        }
     }
 
     /// Tries every set there is, without groups.
@@ -287,8 +291,8 @@ mod tests {
     fn the_fewest_are_those_found_by_trying_every_set() {
         for seed in 0..400 {
             let mut dice = Dice(seed);
-            let n = dice.below(9) as usize;
-            let of: Vec<usize> = (0..n).map(|_| dice.below(4) as usize).collect();
+            let n = dice.place(9);
+            let of: Vec<usize> = (0..n).map(|_| dice.place(4)).collect();
             let groups: Vec<Vec<usize>> = (0..4)
                 .map(|g| (0..n).filter(|i| of[*i] == g).collect())
                 .filter(|g: &Vec<_>| !g.is_empty())
@@ -296,7 +300,9 @@ mod tests {
             let (threshold, salt) = (dice.below(90), dice.below(1 << 30));
             let reached = |set: &[usize]| {
                 let mut counts = [0u64; 4];
-                set.iter().for_each(|i| counts[of[*i]] += 1);
+                for i in set {
+                    counts[of[*i]] += 1;
+                }
                 let mut worth = Dice(counts.iter().fold(salt, |sum, n| sum * 11 + n));
                 worth.below(5);
                 let worth = worth.below(100);

@@ -43,7 +43,8 @@ pub(super) fn trace(
     }
     let read = (|| Some((subject?, field?, from?, to?, known_at?)))();
     let (subject, field, from, to, known_at) = reader.finish(read)?;
-    let traced = trace::trace(engine, &trace::Question { subject, field, from, to, known_at })?;
+    let present = engine.today();
+    let traced = trace::trace(engine, &trace::Question { subject, field, from, to, known_at, present })?;
     let vocabulary = engine.ledger().vocabulary();
     let changes = |facts: &[(FactId, CodeId)]| {
         facts.iter().take(FACTS_MAX).map(|fact| change(vocabulary, *fact, sight)).collect()

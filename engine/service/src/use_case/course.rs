@@ -3,8 +3,8 @@
 //! Every day is resolved anew: the policy in force on it, the editions in force of the standards it names, and what they
 //! read. Nothing of that is kept by the engine, whose memory is for the days that everybody asks about.
 //!
-//! Past today nothing new happens, and a register that is delivered today goes on being delivered: every register is stale
-//! some days ahead, and then nothing would be known of anybody.
+//! Past the day it is looked ahead from nothing new happens, and a register that is delivered on it goes on being
+//! delivered: every register is stale some days ahead, and then nothing would be known of anybody.
 
 use std::sync::Arc;
 
@@ -34,12 +34,13 @@ pub struct Course<'e> {
     snapshot: Snapshot,
     subject: Uscc,
     field: &'e str,
-    today: Date,
+    /// Later days are looked ahead to.
+    present: Date,
     /// What is known, by the relations that are followed: editions may follow others.
     known: Vec<(Reach, Arc<Known>)>,
 }
 
-/// A dossier, with its deliveries as they are past today: of the own file first, then of each related one.
+/// A dossier, with its deliveries as they are on days ahead: of the own file first, then of each related one.
 pub(super) struct Known {
     pub(super) dossier: OwnedDossier,
     going_on: Vec<Deliveries>,
@@ -53,7 +54,7 @@ pub(super) struct Day {
     pub(super) sides: [Option<Side>; 2],
     /// First later day on which another edition of the policy or of its standards begins or one ends.
     changes: Option<Date>,
-    /// Whether it lies past today.
+    /// Whether it is looked ahead to.
     ahead: bool,
 }
 
@@ -132,7 +133,7 @@ pub struct Evaluated {
 }
 
 impl<'e> Course<'e> {
-    /// Opens the ledger at a moment; `None`: everything recorded so far.
+    /// Opens the ledger at a moment; `None`: everything recorded so far. Days past `present` are looked ahead to.
     ///
     /// # Errors
     /// An unknown field, nobody of that code, or a failing ledger.
@@ -141,11 +142,11 @@ impl<'e> Course<'e> {
         subject: Uscc,
         field: &'e str,
         known_at: Option<Moment>,
+        present: Date,
     ) -> Answer<Course<'e>> {
         engine.known_field(field)?;
         let snapshot = engine.snapshot(known_at)?;
-        let mut course =
-            Course { engine, snapshot, subject, field, today: engine.today(), known: Vec::new() };
+        let mut course = Course { engine, snapshot, subject, field, present, known: Vec::new() };
         // Says that nobody has the code before any day is looked at.
         course.known(&Reach::default())?;
         Ok(course)
@@ -168,7 +169,7 @@ impl<'e> Course<'e> {
         }
         let dossier = dossier(&self.snapshot, self.subject, reach)?;
         let vocabulary = &self.engine.catalogue().vocabulary;
-        let known = Arc::new(Known::new(dossier, vocabulary, self.today));
+        let known = Arc::new(Known::new(dossier, vocabulary, self.present));
         self.known.push((reach.clone(), Arc::clone(&known)));
         Ok(known)
     }
@@ -177,7 +178,7 @@ impl<'e> Course<'e> {
     pub(super) fn resolve(&mut self, on: Date) -> Answer<Day> {
         let engine = self.engine;
         let catalogue = engine.catalogue();
-        let ahead = on > self.today;
+        let ahead = on > self.present;
         let policy = match catalogue.policy(self.field, on) {
             Ok(edition) => Arc::clone(&edition.policy),
             Err(NoEdition::Expired { .. } | NoEdition::NotYet { .. }) => {
@@ -250,7 +251,8 @@ impl Day {
 
     fn horizon(&self, point: &Point) -> Option<Date> {
         let results = [&point.public, &point.industry].into_iter().flatten();
-        results.filter_map(|outcome| outcome.evaluation.horizon).chain(self.changes).min()
+        let due = results.filter_map(|outcome| outcome.evaluation.horizon).chain(self.changes);
+        due.filter(|day| *day > self.on).min()
     }
 }
 
@@ -277,9 +279,9 @@ fn standing(outcome: &Outcome) -> Standing<'_> {
 }
 
 impl Known {
-    fn new(dossier: OwnedDossier, vocabulary: &Vocabulary, today: Date) -> Known {
+    fn new(dossier: OwnedDossier, vocabulary: &Vocabulary, present: Date) -> Known {
         let fresh = |register: RegisterId, through: Date| {
-            through.plus_days(vocabulary.register(register).lag_days) >= today
+            through.plus_days(vocabulary.register(register).lag_days) >= present
         };
         let files = std::iter::once(&dossier.file).chain(&dossier.files);
         let going_on = files.map(|file| file.deliveries().going_on(fresh)).collect();

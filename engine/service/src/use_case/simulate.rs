@@ -1,6 +1,6 @@
 //! "What if": the result with facts added or removed. Nothing is ever stored.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hengxin_core::date::{Date, Moment};
@@ -135,13 +135,15 @@ fn checked(engine: &Engine, question: &Question<'_>) -> Answer<Vec<Draft>> {
 /// The identity of a record within its subject.
 type Key = (CodeId, String);
 
-/// A mark in force: what it speaks of and what it says.
-struct Standing {
-    target: Key,
+/// What a mark in force says.
+struct Said {
     mark: Mark,
     from: Date,
     to: Date,
 }
+
+/// The marks in force, by the record they speak of.
+type Marks<'k> = HashMap<&'k Key, Vec<Said>>;
 
 /// Changes what is known of an enterprise: `removed` leave, `drafts` come in, marks among them upon what is there.
 /// `records` are the facts of the enterprise that stand.
@@ -168,37 +170,38 @@ pub(super) fn change(
     let keys: HashMap<FactId, Key> =
         records.iter().map(|r| (r.id, (r.code, key(vocabulary.code(r.code), r)))).collect();
     let added_keys: Vec<Key> = drafts.iter().map(|draft| (draft.code, draft.key.clone())).collect();
+    let (left_out, added): (HashSet<&FactId>, HashSet<&Key>) =
+        (removed.iter().collect(), added_keys.iter().collect());
     let gone = |record: &FactRecord| {
-        removed.contains(&record.id) || keys.get(&record.id).is_some_and(|key| added_keys.contains(key))
+        left_out.contains(&record.id) || keys.get(&record.id).is_some_and(|key| added.contains(key))
     };
-    let mut marks: Vec<Standing> = Vec::new();
+    let known: HashSet<&Key> = keys.values().chain(&added_keys).collect();
+    let mut marks = Marks::default();
     for record in records.iter().filter(|r| !gone(r)) {
         if let (Shape::Mark(mark), Some(target)) = (vocabulary.code(record.code).shape, record.target)
             && let Some(target) = keys.get(&target)
         {
-            marks.push(Standing {
-                target: target.clone(),
-                mark,
-                from: record.occurred_on,
-                to: record.ends_on,
-            });
+            let said = Said { mark, from: record.occurred_on, to: record.ends_on };
+            marks.entry(target).or_default().push(said);
         }
     }
     for (i, draft) in drafts.iter().enumerate() {
         if let (Shape::Mark(mark), Some(target)) = (vocabulary.code(draft.code).shape, &draft.target) {
-            if !keys.values().chain(&added_keys).any(|key| key == target) {
+            if !known.contains(target) {
                 found.refuse(
                     &format!("added_facts[{i}]"),
                     "found a mark of no record of this enterprise".to_owned(),
                 );
             }
-            marks.push(Standing { target: target.clone(), mark, from: draft.occurred_on, to: draft.ends_on });
+            let said = Said { mark, from: draft.occurred_on, to: draft.ends_on };
+            marks.entry(target).or_default().push(said);
         }
     }
     if !found.is_empty() {
         return Err(found.problem());
     }
-    let withdrawn = |key: &Key| marks.iter().any(|m| m.mark == Mark::Withdrawal && m.target == *key);
+    let withdrawn =
+        |key: &Key| marks.get(key).is_some_and(|marks| marks.iter().any(|m| m.mark == Mark::Withdrawal));
     let file: &OwnedFile = &dossier.file;
     let mut classes = Classes::clone(&file.classes);
     let mut references = file.references.clone();
@@ -268,8 +271,9 @@ pub(super) fn change(
 }
 
 /// What marks say of a record: its repair date, and objections with their first day after.
-fn said(marks: &[Standing], key: &Key) -> (Date, Vec<(Date, Date)>) {
-    let of = |wanted: Mark| marks.iter().filter(move |m| m.mark == wanted && m.target == *key);
+fn said(marks: &Marks<'_>, key: &Key) -> (Date, Vec<(Date, Date)>) {
+    let marks = marks.get(key).map(Vec::as_slice).unwrap_or_default();
+    let of = |wanted: Mark| marks.iter().filter(move |m| m.mark == wanted);
     let repaired_on = of(Mark::Repair).map(|m| m.from).min().unwrap_or(Date::FOREVER);
     let mut objections: Vec<(Date, Date)> =
         of(Mark::Objection).map(|m| (m.from, m.to.plus_days(1))).collect();

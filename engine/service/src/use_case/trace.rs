@@ -27,6 +27,8 @@ pub struct Question<'a> {
     pub to: Date,
     /// The moment; `None`: everything recorded so far.
     pub known_at: Option<Moment>,
+    /// Later days are looked ahead to: nothing new happens, and what is delivered on this day goes on being delivered.
+    pub present: Date,
 }
 
 /// The answer to a [`Question`].
@@ -56,7 +58,8 @@ pub struct Change {
 /// # Errors
 /// An unknown field, nobody of that code, or a failing ledger.
 pub fn trace(engine: &Engine, question: &Question<'_>) -> Answer<Traced> {
-    let mut course = Course::begin(engine, question.subject, question.field, question.known_at)?;
+    let mut course =
+        Course::begin(engine, question.subject, question.field, question.known_at, question.present)?;
     let known_at = course.known_at();
     let mut days: Vec<Change> = Vec::new();
     let mut counting: Vec<FactId> = Vec::new();

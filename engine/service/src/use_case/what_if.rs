@@ -34,6 +34,8 @@ pub const MONTHS: i32 = 36;
 pub const MONTHS_MAX: i32 = trace::MONTHS_MAX;
 /// Most sets of repairs that are tried in the columns of a file.
 const BUDGET: u64 = 100_000;
+/// Most facts that are looked at for that, those of each set counted anew: a long file is tried with fewer sets.
+const FACTS_BUDGET: u64 = 200_000_000;
 /// The same where a standard looks at the records of repairs themselves, so that each set has to be tried with them.
 const BUDGET_AS_RECORDS: u64 = 1_000;
 
@@ -137,7 +139,8 @@ struct Repair {
 /// An unknown field, no policy in force, nobody of that code, or a failing ledger.
 pub fn what_if(engine: &Engine, question: &Question<'_>) -> Answer<WhatIf> {
     let policy = engine.policy(question.field, Wanted::InForce, question.as_of)?;
-    let mut course = Course::begin(engine, question.subject, question.field, question.known_at)?;
+    let mut course =
+        Course::begin(engine, question.subject, question.field, question.known_at, question.as_of)?;
     let mut day = course.resolve(question.as_of)?;
     let present = day.evaluate(None);
     let Some(known) = day.sides.iter().flatten().next().map(|side| Arc::clone(&side.known)) else {
@@ -219,10 +222,11 @@ fn repairs(
     let ledger = engine.ledger();
     let vocabulary: &Vocabulary = ledger.vocabulary();
     let mark = vocabulary.codes.iter().find(|code| code.shape == Shape::Mark(Mark::Repair));
+    let records: HashMap<FactId, &FactRecord> = standing.iter().map(|record| (record.id, record)).collect();
     let mut repairs = Vec::new();
     for place in reached {
         let Some(fact) = columns.id.get(*place) else { continue };
-        let Some(record) = standing.iter().find(|record| record.id == *fact) else { continue };
+        let Some(record) = records.get(fact) else { continue };
         let code = vocabulary.code(record.code);
         // Marks, relations and registrations are no conduct, whatever their polarity.
         let conduct = matches!(code.shape, Shape::Event | Shape::Status | Shape::Measure);
@@ -279,7 +283,9 @@ fn places_in(day: &Day) -> HashMap<FactId, Vec<CountsIn>> {
         }
         for (finding, facts) in story.findings.iter().enumerate() {
             let applies = evaluation.findings >> finding & 1 == 1;
-            facts.iter().for_each(|fact| counts(*fact, Part::Finding(finding, applies), None));
+            for fact in facts {
+                counts(*fact, Part::Finding(finding, applies), None);
+            }
         }
     }
     places
@@ -407,7 +413,8 @@ impl<'a> Trial<'a> {
     }
 
     fn fewest(&mut self, present: &Point, groups: &[Vec<usize>]) -> Answer<Fewest> {
-        let budget = if self.as_records { BUDGET_AS_RECORDS } else { BUDGET };
+        let facts = u64::try_from(self.on_record.len()).unwrap_or(u64::MAX).max(1);
+        let budget = if self.as_records { BUDGET_AS_RECORDS } else { BUDGET.min(FACTS_BUDGET / facts) };
         let mut failed = None;
         let fewest = what_if::fewest(groups, budget, |repairs| {
             if failed.is_some() {

@@ -79,7 +79,37 @@ fn methods() -> Vec<(&'static str, Vec<u8>)> {
             }
             .encode_to_vec(),
         ),
+        (
+            "ScoringService/SimulateEvaluation",
+            v1::SimulateEvaluationRequest {
+                enterprise: enterprise(),
+                draft: include_str!("standards/public-2026.yaml").to_owned(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        ),
         ("SupervisionService/GetTier", tier.encode_to_vec()),
+        (
+            "SupervisionService/TraceTier",
+            v1::TraceTierRequest {
+                enterprise: enterprise(),
+                field: FIELD.to_owned(),
+                from: "2024-02-29".to_owned(),
+                to: "2028-02-29".to_owned(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "SupervisionService/WhatIf",
+            v1::WhatIfRequest {
+                enterprise: enterprise(),
+                field: FIELD.to_owned(),
+                months: 60,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        ),
         (
             "SupervisionService/WatchTiers",
             v1::WatchTiersRequest { field: FIELD.to_owned(), ..Default::default() }.encode_to_vec(),

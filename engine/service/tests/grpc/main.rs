@@ -29,6 +29,7 @@ mod shared;
 mod shipped;
 mod standards;
 mod tiers;
+mod traces;
 mod transport;
 mod watch;
 mod what_if;

@@ -4,7 +4,8 @@ use hengxin_proto::v1;
 use sha2::{Digest as _, Sha256};
 use tonic::Code;
 
-use crate::rig::{Rig, code, penalty, refusal, violation};
+use crate::rig::{Rig, code, penalty, refusal, violation, violations};
+use crate::traces::eventful;
 
 const TEXT: &str = include_str!("standards/public-2026.yaml");
 
@@ -164,4 +165,49 @@ async fn two_editions_are_compared_in_their_text_and_in_what_they_mean() {
     let mut unpinned = asked(vec![]);
     unpinned.base = "standards/public-test".to_owned();
     violation(rig.standards().compare_standards(unpinned).await, "base");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_tried_beside_the_edition_in_force() {
+    let rig = Rig::new().await;
+    let subject = eventful(&rig).await;
+    let draft = include_str!("standards/public-2026.yaml").replace("points: -12.5", "points: -1");
+    let simulate = |draft: &str| v1::SimulateEvaluationRequest {
+        enterprise: subject.to_string(),
+        draft: draft.to_owned(),
+        ..Default::default()
+    };
+    let ask = async |request| rig.scoring().simulate_evaluation(request).await;
+    let answer = ask(simulate(&draft)).await.unwrap().into_inner();
+    let (simulated, actual) = (answer.simulated.unwrap(), answer.actual.unwrap());
+    assert_eq!(actual.score, rig.evaluated(subject).await.score);
+    assert_ne!(simulated.score, actual.score);
+    assert_ne!(simulated.standard.unwrap().digest, actual.standard.unwrap().digest);
+    // Of a standard that does not exist yet there is nothing to hold it against.
+    let new = draft.replace("standard: public-test", "standard: brand-new");
+    let answer = ask(simulate(&new)).await.unwrap().into_inner();
+    assert_eq!((answer.simulated.unwrap().score, answer.actual), (simulated.score, None));
+    // All faults at once.
+    let faulty = draft
+        .replace("floor: 0}}", "flor: 0}}")
+        .replace("take: score", "")
+        .replace("exactly: C", "exactly: Z");
+    let (_, details) = refusal(ask(simulate(&faulty)).await, Code::InvalidArgument, "INVALID_REQUEST");
+    let found = violations(&details);
+    assert!(found.len() >= 3 && found.iter().all(|(field, _)| field == "draft"), "{found:#?}");
+    assert!(
+        found.iter().any(|(_, text)| text.starts_with("found `Z`, expected ") && text.contains("(line ")),
+        "{found:#?}"
+    );
+    let beside = v1::SimulateEvaluationRequest {
+        standard: "public-test".to_owned(),
+        edition: "2026.1".to_owned(),
+        ..simulate(&draft)
+    };
+    let (_, details) = refusal(ask(beside).await, Code::InvalidArgument, "INVALID_REQUEST");
+    let fields: Vec<String> = violations(&details).into_iter().map(|(field, _)| field).collect();
+    assert_eq!(fields, ["standard", "edition"]);
+    violation(ask(simulate(include_str!("standards/policy-2026.yaml"))).await, "draft");
+    violation(ask(simulate(&" ".repeat((1 << 20) + 1))).await, "draft");
+    violation(ask(simulate("")).await, "standard");
 }
