@@ -16,5 +16,6 @@ mod relations;
 mod results;
 mod runs;
 mod runs_killed;
+mod supply;
 mod support;
 mod writing;

@@ -33,6 +33,8 @@ mod results;
 mod runs;
 #[path = "../ledger/runs_killed.rs"]
 mod runs_killed;
+#[path = "../ledger/supply.rs"]
+mod supply;
 #[path = "../ledger/support.rs"]
 mod support;
 #[path = "../ledger/writing.rs"]
