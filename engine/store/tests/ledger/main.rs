@@ -3,6 +3,7 @@
 mod appending;
 mod conflicts;
 mod damage;
+mod directory;
 mod engine;
 mod explaining;
 mod kill;

@@ -11,6 +11,8 @@ mod server;
 mod appending;
 #[path = "../ledger/conflicts.rs"]
 mod conflicts;
+#[path = "../ledger/directory.rs"]
+mod directory;
 #[path = "../ledger/explaining.rs"]
 mod explaining;
 #[path = "../ledger/kill.rs"]
