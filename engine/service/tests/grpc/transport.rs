@@ -22,10 +22,11 @@ use tonic_types::StatusExt as _;
 use crate::raw::{Raw, framed};
 use crate::rig::{Rig, code, penalty, question, refusal};
 
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 8] = [
     "hengxin.v1.LedgerService",
     "hengxin.v1.LogService",
     "hengxin.v1.ModelService",
+    "hengxin.v1.ReportService",
     "hengxin.v1.RescoringService",
     "hengxin.v1.ScoringService",
     "hengxin.v1.StandardService",

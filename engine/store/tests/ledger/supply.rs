@@ -44,7 +44,7 @@ impl Handed {
         let mut told = Vec::new();
         snapshot
             .each_submission(&supply, |s| {
-                told.push(format!("{} {} {}", s.recorded_at.0, s.actor, s.duplicates))
+                told.push(format!("{} {} {}", s.recorded_at.0, s.actor, s.duplicates));
             })
             .expect("readable");
         snapshot
