@@ -133,6 +133,7 @@ requests! {
     ResumeScheduleRequest DeleteScheduleRequest EvaluateRequest BatchEvaluateRequest GetEvaluationRequest
     ListEvaluationsRequest SimulateEvaluationRequest ListStandardsRequest GetStandardRequest CheckStandardRequest
     CompareStandardsRequest GetTierRequest BatchGetTiersRequest ListTiersRequest WatchTiersRequest
+    SummarizeTiersRequest SummarizeSourcesRequest
 }
 
 /// A message as each request there is. What the service makes of requests it has decoded:

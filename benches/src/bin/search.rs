@@ -164,10 +164,12 @@ fn resident() -> u64 {
     kilobytes.unwrap_or(0) << 10
 }
 
+/// What is asked, in words and from random choices and an enterprise there is.
+type Question = (&'static str, fn(&mut Random, &Enterprise) -> v1::SearchEnterprisesRequest);
+
 async fn searches(address: &str, enterprises: u32) -> Outcome<()> {
     let mut client = LedgerServiceClient::connect(address.to_owned()).await?;
     let mut random = Random(20_261_127);
-    type Question = (&'static str, fn(&mut Random, &Enterprise) -> v1::SearchEnterprisesRequest);
     let questions: [Question; 9] = [
         ("whole code", |_, e| text(&e.code.to_string())),
         ("code up to its last four", |_, e| text(&e.code.to_string()[..14])),

@@ -27,6 +27,7 @@ mod pages;
 mod place;
 mod population;
 mod progress;
+mod quality;
 mod quarantine;
 mod question;
 mod reasons;
@@ -100,6 +101,8 @@ enum Command {
     Quarantine(quarantine::Arguments),
     /// Codes that belong to two subjects, and subjects with two codes.
     Conflicts(conflicts::Arguments),
+    /// How well source units deliver: how soon, how completely, with how many errors.
+    Quality(quality::Arguments),
     /// Copy a ledger from a file to a PostgreSQL server, or back.
     Migrate(migrate::Arguments),
     /// Score one enterprise by one standard.
@@ -166,6 +169,7 @@ fn main() -> std::process::ExitCode {
         Command::Ingest(arguments) => ingest::run(&arguments),
         Command::Quarantine(arguments) => quarantine::run(&arguments),
         Command::Conflicts(arguments) => conflicts::run(&arguments),
+        Command::Quality(arguments) => quality::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
         Command::Explain(arguments) => score::explain(&arguments),

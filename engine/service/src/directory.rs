@@ -100,9 +100,9 @@ impl Book {
     fn push(&mut self, code: Uscc, names: [&str; 2], places: [&[Place]; 2]) {
         self.codes.push(code);
         self.names_from.push(self.names.len());
-        names.iter().for_each(|names| self.names.push_str(names));
+        self.names.extend(names);
         self.places_from.push(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
-        places.iter().for_each(|places| self.places.extend_from_slice(places));
+        self.places.extend(places.into_iter().flatten());
     }
 
     /// This and what lies beside it, in one.

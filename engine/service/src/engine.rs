@@ -73,6 +73,17 @@ pub struct Engine {
     directory: Directory,
 }
 
+/// The day of a moment in China Standard Time.
+pub fn day_of(moment: Moment) -> Date {
+    let days = moment.0.saturating_add(OFFSET_MICROS).div_euclid(DAY_MICROS);
+    Date::from_days(i32::try_from(days).unwrap_or(i32::MAX - 1))
+}
+
+/// The moment a day begins in China Standard Time.
+pub fn begin_of(day: Date) -> Moment {
+    Moment(i64::from(day.days()).saturating_mul(DAY_MICROS).saturating_sub(OFFSET_MICROS))
+}
+
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("ledger", &self.ledger).finish_non_exhaustive()
@@ -319,13 +330,7 @@ impl Engine {
 
     /// Today in China Standard Time.
     pub fn today(&self) -> Date {
-        Engine::day_of(self.now())
-    }
-
-    /// The day of a moment in China Standard Time.
-    pub fn day_of(moment: Moment) -> Date {
-        let days = moment.0.saturating_add(OFFSET_MICROS).div_euclid(DAY_MICROS);
-        Date::from_days(i32::try_from(days).unwrap_or(i32::MAX - 1))
+        day_of(self.now())
     }
 
     /// The last moment anything was recorded, as far as this process has seen: what an answer rests on when no moment

@@ -124,7 +124,7 @@ impl Snapshot {
         let count: i64 = self
             .connection()
             .prepare_cached(
-                "SELECT count(*) FROM (SELECT 1 FROM current_tiers WHERE field = ?1 AND tier = ?2 LIMIT ?3) AS some",
+                "SELECT count(*) FROM (SELECT 1 FROM current_tiers WHERE field = ?1 AND tier = ?2 LIMIT ?3) AS counted",
             )?
             .query_row((field, tier, limit + 1), |row| row.get(0))?;
         if count > limit {

@@ -46,6 +46,7 @@ mod schema;
 mod snapshot;
 mod subjects;
 mod submission;
+mod supply;
 mod transfer;
 mod verify;
 mod words;
@@ -85,6 +86,7 @@ pub use run::{
 pub use snapshot::{OwnedFile, Snapshot};
 pub use subjects::SubjectEntry;
 pub use submission::{Batch, FileStamp, Origin, Rejected, Report, Submission, SubmittedRow};
+pub use supply::{Submitted, Supplied, Supply};
 pub use transfer::{Copied, transfer};
 pub use verify::{Archive, Verified};
 pub use writer::{Answer, Command, Job, Outcome, RequestKey, Writer};

@@ -169,12 +169,12 @@ impl Snapshot {
     }
 }
 
-const SELECT: &str = "SELECT id, source, line, recorded_at, code, cells, reasons, status
+pub(crate) const SELECT: &str = "SELECT id, source, line, recorded_at, code, cells, reasons, status
                       FROM (SELECT quarantine.*, (SELECT status FROM quarantine_events
                                                   WHERE entry = quarantine.id ORDER BY id LIMIT 1) AS status
                             FROM quarantine) AS rows_aside";
 
-fn quarantined(row: Row<'_>) -> Result<Quarantined> {
+pub(crate) fn quarantined(row: Row<'_>) -> Result<Quarantined> {
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let (cells, reasons): (String, String) = (row.get(5)?, row.get(6)?);
     let damaged = |error: serde_json::Error| Error::corrupt(format!("a quarantined row: {error}"));

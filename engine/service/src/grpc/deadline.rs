@@ -145,7 +145,7 @@ where
 }
 
 /// The status of a request that took longer than allowed.
-fn exceeded(allowed: Duration) -> Status {
+pub fn exceeded(allowed: Duration) -> Status {
     refuse(
         Code::DeadlineExceeded,
         "DEADLINE_EXCEEDED",

@@ -1,5 +1,7 @@
 //! `LedgerService`.
 
+use std::time::Instant;
+
 use hengxin_core::document::nearest;
 use hengxin_core::draft::Draft;
 use hengxin_core::fact::Delivery;
@@ -13,8 +15,9 @@ use tokio_stream::StreamExt as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::admission::Sight;
-use super::convert::ledger::{details, fact, found};
+use super::convert::ledger::{details, fact, found, source_quality};
 use super::convert::{date, timestamp};
+use super::deadline::{Deadline, exceeded};
 use super::decode;
 use super::gate::Gate;
 use super::mask::{masked_codes, shown_fact};
@@ -29,6 +32,7 @@ use crate::problem::{Answer, Problem};
 use crate::use_case::enterprises;
 use crate::use_case::facts;
 use crate::use_case::overview::From;
+use crate::use_case::quality;
 use crate::use_case::search::{self, Wanted, WantedTiers};
 use crate::use_case::submit::{self, DeliveryRow, FACTS_MAX, Found};
 
@@ -104,9 +108,32 @@ impl LedgerService for Ledger {
         &self,
         request: Request<v1::SummarizeSourcesRequest>,
     ) -> Result<Response<v1::SummarizeSourcesResponse>, Status> {
-        let (_request, _) = self.gate.admit(request).await?;
-        Err(Status::unimplemented("to come"))
+        let deadline = Deadline::of(request.extensions());
+        let (request, _) = self.gate.admit(request).await?;
+        let found = self.gate.run(move |engine| sources(engine, &request, deadline)).await?;
+        found.ok_or_else(|| exceeded(deadline.allowed)).and_then(fitting)
     }
+}
+
+fn sources(
+    engine: &Engine,
+    request: &v1::SummarizeSourcesRequest,
+    deadline: Deadline,
+) -> Answer<Option<v1::SummarizeSourcesResponse>> {
+    let mut reader = Reader::new(engine);
+    let mut day = |field: &str, text: &str| {
+        if text.is_empty() { Some(None) } else { reader.date(field, text, Future::Allowed).map(Some) }
+    };
+    let (from, to) = (day("from", &request.from), day("to", &request.to));
+    let (from, to) = reader.finish((|| Some((from?, to?)))())?;
+    let found = quality::summary(engine, from, to, || Instant::now() >= deadline.at)?;
+    Ok(found.map(|found| v1::SummarizeSourcesResponse {
+        sources: found.units.iter().map(|(name, quality)| source_quality(name, quality)).collect(),
+        timely_days: quality::TIMELY_DAYS,
+        calendar: quality::CALENDAR.to_owned(),
+        cut: found.cut,
+        counted_from: found.cut.then(|| timestamp(found.from)),
+    }))
 }
 
 /// A submission while its messages come in.

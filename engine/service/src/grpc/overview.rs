@@ -1,6 +1,8 @@
 //! `SupervisionService.SummarizeTiers`: how many are in which tier.
 
 use hengxin_core::grade::GradeName;
+use hengxin_core::industry::IndustryCode;
+use hengxin_core::region::RegionCode;
 use hengxin_proto::v1;
 
 use super::convert::run::run_reference;
@@ -38,7 +40,7 @@ fn message(found: &Overview) -> v1::SummarizeTiersResponse {
             .iter()
             .map(|(region, tiers)| {
                 let code = region.map(|region| region.to_string()).unwrap_or_default();
-                group(code, region.and_then(|region| region.name()), tiers)
+                group(code, region.and_then(RegionCode::name), tiers)
             })
             .collect(),
         industries: found
@@ -46,7 +48,7 @@ fn message(found: &Overview) -> v1::SummarizeTiersResponse {
             .iter()
             .map(|(industry, tiers)| {
                 let code = industry.map(|industry| industry.to_string()).unwrap_or_default();
-                group(code, industry.and_then(|industry| industry.name()), tiers)
+                group(code, industry.and_then(IndustryCode::name), tiers)
             })
             .collect(),
         public_grades: grades(&found.public_grades),

@@ -124,8 +124,7 @@ fn line(kind: Kind, id: &str, node: &Node, depth: u32) -> Line {
     };
     for (key, inner) in entries {
         let told = match (kind, key.text.as_str()) {
-            (Kind::Dimension, "dimensions" | "indicators") => true,
-            (Kind::Setting, "bands" | "order") => true,
+            (Kind::Dimension, "dimensions" | "indicators") | (Kind::Setting, "bands" | "order") => true,
             (Kind::Grade, "grade") | (_, "id") => put(&mut line.id, inner.text().map(str::to_owned)),
             (Kind::Eligibility, "reason") | (_, "title") => {
                 put(&mut line.title, inner.text().map(str::to_owned))

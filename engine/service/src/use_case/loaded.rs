@@ -39,7 +39,7 @@ pub fn tier(engine: &Engine, field: &str, subject: Uscc) -> Answer<FromRun> {
 
 /// The run that is loaded for a field.
 pub(super) fn loaded_run(snapshot: &Snapshot, field: &str) -> Answer<LoadedRun> {
-    Ok(snapshot.loaded_run(field)?.ok_or_else(|| Problem::NoLoadedRun { field: field.to_owned() })?)
+    snapshot.loaded_run(field)?.ok_or_else(|| Problem::NoLoadedRun { field: field.to_owned() })
 }
 
 /// One page of a loaded run.

@@ -12,6 +12,7 @@ pub mod laboratory;
 pub mod lines;
 pub mod loaded;
 pub mod overview;
+pub mod quality;
 pub mod receipt;
 pub mod report;
 pub mod runs;

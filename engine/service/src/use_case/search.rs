@@ -20,6 +20,8 @@ use crate::problem::{Answer, Problem};
 /// Enterprises looked at in the ledger for one page. Keeps one request from reading a whole province; the next page goes
 /// on where this one ended.
 const LOOKED_AT: usize = 20_000;
+/// Candidates fetched at once, at most, unless a page has more rows.
+const CHUNK_MAX: usize = 1_000;
 /// A tier with at most so many enterprises is gone through itself.
 const FEW: usize = 5_000;
 
@@ -95,9 +97,12 @@ pub fn search(
     let mut rows: Vec<Found> = Vec::new();
     let mut looked_at = 0;
     // One more than is shown says whether there is a next page.
+    let mut chunk = size + 1;
     let more = 'page: loop {
-        let candidates = source.next(&snapshot, wanted, last, size + 1)?;
-        let ended = candidates.len() <= size;
+        let candidates = source.next(&snapshot, wanted, last, chunk)?;
+        let ended = candidates.len() < chunk;
+        // Where most candidates are none that are wanted, more of them come at once.
+        chunk = chunk.max(CHUNK_MAX.min(2 * chunk));
         for code in candidates {
             looked_at += 1;
             if let Some(found) = look_at(&snapshot, wanted, run.as_ref(), code, today)? {

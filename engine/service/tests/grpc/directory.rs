@@ -77,7 +77,8 @@ fn codes(rows: &[Found]) -> Vec<String> {
 
 fn renamed(n: u32, name: &str, on: &str, region: &str, industry: &str) -> v1::FactInput {
     let mut fact = registration(code(n), name, region, industry);
-    fact.fields.iter_mut().find(|field| field.id == "changed_on").unwrap().value = on.to_owned();
+    let day = fact.fields.iter_mut().find(|field| field.id == "changed_on").unwrap();
+    on.clone_into(&mut day.value);
     fact
 }
 

@@ -27,6 +27,7 @@ mod runs;
 mod schedules;
 mod shared;
 mod shipped;
+mod sources;
 mod standards;
 mod tiers;
 mod traces;

@@ -59,6 +59,9 @@ impl Papers {
             "certificates": [
                 machine("regulator", "regulator", &["330100"], &["*"]),
                 machine("elsewhere", "regulator", &["440000"], &["*"]),
+                machine("nation", "regulator", &["100000"], &["*"]),
+                machine("narrow", "regulator", &["330100"], &["environment"]),
+                machine("operator", "operator", &[], &[]),
                 machine("bank", "bank", &[], &[]),
                 machine("supplier", "supplier", &["100000"], &[]),
             ],

@@ -3,6 +3,7 @@
 mod appending;
 mod conflicts;
 mod damage;
+mod directory;
 mod engine;
 mod explaining;
 mod kill;
@@ -17,5 +18,6 @@ mod reports;
 mod results;
 mod runs;
 mod runs_killed;
+mod supply;
 mod support;
 mod writing;

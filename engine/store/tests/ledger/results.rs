@@ -1,6 +1,7 @@
 //! Evaluations and tiers.
 
 use hengxin_core::date::{Date, Moment};
+use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_store::{
     Error, EvaluationRecord, EvaluationRef, Recorded, Recorder, Results, TierFilter, TierRecord,
@@ -182,7 +183,7 @@ fn present_tiers_are_counted_by_region_and_industry_each_subject_once() {
     let mut found: Vec<_> = counted
         .counts
         .iter()
-        .map(|c| (c.region.map(|r| r.digits()), c.industry.map(|i| i.to_string()), c.tier, c.count))
+        .map(|c| (c.region.map(RegionCode::digits), c.industry.map(|i| i.to_string()), c.tier, c.count))
         .collect();
     found.sort_unstable();
     let there = (Some(330_106), Some("C1411".to_owned()));

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hengxin_core::date::Moment;
+use hengxin_core::region::RegionCode;
 use hengxin_store::{
     ChangePosition, Claim, CutOff, Error, Firing, Ledger, Loaded, LockWatch, Missed, NewRun, Options,
     Published, RequestKey, RunBook, RunState, RunTier, Schedule, Snapshot, TierFilter,
@@ -301,7 +302,7 @@ fn a_loaded_run_is_counted_with_its_grades_and_what_it_moved() {
             .count_run_moves(&run)
             .expect("readable")
             .iter()
-            .map(|m| (m.region.map(|r| r.digits()), m.from, m.to, m.count))
+            .map(|m| (m.region.map(RegionCode::digits), m.from, m.to, m.count))
             .collect();
         moves.sort_unstable();
         (counts, moves)

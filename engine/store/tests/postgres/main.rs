@@ -11,6 +11,8 @@ mod server;
 mod appending;
 #[path = "../ledger/conflicts.rs"]
 mod conflicts;
+#[path = "../ledger/directory.rs"]
+mod directory;
 #[path = "../ledger/explaining.rs"]
 mod explaining;
 #[path = "../ledger/kill.rs"]
@@ -35,6 +37,8 @@ mod results;
 mod runs;
 #[path = "../ledger/runs_killed.rs"]
 mod runs_killed;
+#[path = "../ledger/supply.rs"]
+mod supply;
 #[path = "../ledger/support.rs"]
 mod support;
 #[path = "../ledger/writing.rs"]

@@ -12,6 +12,7 @@ use hengxin_store::{Conflict, ConflictKind, FactRecord};
 use super::evaluation::fact_name;
 use super::{date, enterprise, optional_date, timestamp};
 use crate::use_case::enterprises::Enterprise;
+use crate::use_case::quality::Quality;
 use crate::use_case::report::printed;
 use crate::use_case::search::Found;
 
@@ -115,6 +116,25 @@ pub(in crate::grpc) fn found(found: &Found) -> v1::EnterpriseSummary {
         region: region(found.region),
         industry: industry(found.industry),
         tier: found.tier.map(u32::from).unwrap_or_default(),
+    }
+}
+
+pub(in crate::grpc) fn source_quality(name: &str, quality: &Quality) -> v1::SourceQuality {
+    let reason = |(reason, count): &(String, u64)| v1::ReasonCount { reason: reason.clone(), count: *count };
+    v1::SourceQuality {
+        source: name.to_owned(),
+        rows: quality.rows(),
+        accepted: quality.accepted,
+        duplicates: quality.duplicates,
+        corrected: quality.corrected,
+        quarantined: quality.quarantined,
+        timely: quality.timely,
+        late: quality.late,
+        median_days: quality.median_days(),
+        filled: quality.filled,
+        fields: quality.fields,
+        reasons: quality.reasons.iter().map(reason).collect(),
+        open: quality.open,
     }
 }
 

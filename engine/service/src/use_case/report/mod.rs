@@ -281,7 +281,7 @@ pub fn job(
         text: Arc::new(|_| unreachable!("given below")),
     };
     let text = move |place: ReportPlace| {
-        let issued_on = Engine::day_of(place.issued_at);
+        let issued_on = crate::engine::day_of(place.issued_at);
         let stamp = Stamp {
             number: number::number(issued_on, place.sequence),
             code: code.printed(),
