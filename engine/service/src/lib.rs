@@ -30,7 +30,10 @@ pub mod use_case;
 pub use access::{Access, AccessError};
 pub use conductor::RunSetup;
 pub use engine::{Engine, EngineOptions};
-pub use grpc::{Load, client, record_tiers, tier_receipt};
+pub use grpc::{
+    IssuedReport, Load, ReportOrder, client, issue_report, issued_report, record_tiers, tier_receipt,
+    verified_report,
+};
 pub use laboratory::{CheckedPlan, LaboratorySetup, Modeller, StudyOrder};
 pub use problem::{Answer, Problem};
 pub use runner::{Progress, RunFailure, RunOrder, RunOutcome, RunRows, RunSource, Runner};

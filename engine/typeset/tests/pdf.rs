@@ -20,7 +20,10 @@ fn report() -> v1::Report {
         ends_on: String::new(),
         repaired_on: if n == 2 { "2026-02-01".to_owned() } else { String::new() },
         under_objection: n == 1,
-        fields: vec![field("行政处罚决定书文号", &format!("杭市监罚〔2026〕{n}号")), field("罚款金额(万元)", "1.5")],
+        fields: vec![
+            field("行政处罚决定书文号", &format!("杭市监罚〔2026〕{n}号")),
+            field("罚款金额(万元)", "1.5"),
+        ],
     };
     let section = |title: &str, records: Vec<v1::ReportRecord>| v1::ReportSection {
         id: "x".to_owned(),
@@ -114,7 +117,8 @@ fn a_document_says_what_its_report_says() {
     for section in &report.sections {
         expected.push(section.title.clone());
         for record in &section.records {
-            expected.extend(record.fields.iter().flat_map(|field| [field.title.clone(), field.value.clone()]));
+            expected
+                .extend(record.fields.iter().flat_map(|field| [field.title.clone(), field.value.clone()]));
         }
     }
     for one in expected {

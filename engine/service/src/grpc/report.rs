@@ -126,13 +126,13 @@ impl ReportService for Reports {
 }
 
 /// What a request to issue comes to before anything is written.
-enum Issue {
+pub(super) enum Issue {
     /// The number of a report that was issued for this request before.
     IssuedBefore(Vec<u8>),
     ToIssue(Box<Job>),
 }
 
-fn issue(
+pub(super) fn issue(
     engine: &Engine,
     request: &v1::IssueReportRequest,
     sight: Sight,
@@ -262,7 +262,7 @@ fn list(engine: &Engine, request: &v1::ListReportsRequest) -> Answer<v1::ListRep
     })
 }
 
-fn verify(engine: &Engine, request: &v1::VerifyReportRequest) -> Answer<v1::VerifyReportResponse> {
+pub(super) fn verify(engine: &Engine, request: &v1::VerifyReportRequest) -> Answer<v1::VerifyReportResponse> {
     // No number is longer; whoever sends one that is gets the same answer as for any other wrong one.
     let number: String = request.number.trim().chars().take(NUMBER_LONGEST).collect();
     let Some((record, body)) = report::verify(engine, &number, &request.verification_code)? else {

@@ -152,8 +152,11 @@ async fn a_public_report_has_the_national_sections_and_facts_alone() {
     assert!(!section("abnormal-operation").not_delivered && section("honours").not_delivered);
     assert_eq!(section("honours").missing_registers, ["诚实守信相关荣誉信息"]);
     // Titles, not ids, and nobody's number, masked or not.
-    let kinds = section("administration").records[0].fields.iter().find(|field| field.id == "kinds");
-    assert_eq!(kinds.expect("present").value, "罚款");
+    let record = &section("administration").records[0];
+    let value =
+        |id: &str| record.fields.iter().find(|field| field.id == id).map(|field| field.value.as_str());
+    // 1.5 as its title says, in units of ten thousand, though money is kept in yuan.
+    assert_eq!((value("kinds"), value("fine")), (Some("罚款"), Some("1.5")));
     let registered = &section("registration").records[0];
     assert!(registered.fields.iter().all(|field| field.id != "representative_id"), "{registered:?}");
     let bytes = String::from_utf8_lossy(&report.encode_to_vec()).to_lowercase();
@@ -416,4 +419,24 @@ async fn with_rules_a_report_goes_to_whom_its_enterprise_and_contents_are_for_an
     assert!(refused > 0, "strangers try as often as they like");
     // Whom the service knows is not held up by strangers.
     verified(&mut bank, &own.number, &own.verification_code).await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_set_by_the_program_that_the_service_was_given() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("typesetter");
+    std::fs::write(&program, "#!/bin/sh\nprintf '%s' \"%PDF-$1 \"; /bin/cat\n").expect("written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let rig = Rig::with(|_, config| config.typesetter = Some(program)).await;
+    rig.submit("file", file(code(1))).await.expect("a file");
+    let report = rig.issued(public(code(1), "a")).await;
+    let asked =
+        v1::RenderReportRequest { number: report.number.clone(), verify_url: "https://a/v".to_owned() };
+    let pdf = rig.reports().render_report(asked).await.expect("set").into_inner().pdf;
+    assert_eq!(pdf, [b"%PDF---verify-url=https://a/v ", report.encode_to_vec().as_slice()].concat());
+    let none =
+        v1::RenderReportRequest { number: "HX20260630-0000000009".to_owned(), verify_url: String::new() };
+    refusal(rig.reports().render_report(none).await, Code::NotFound, "REPORT_NOT_FOUND");
 }

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use hengxin_core::date::{Date, Moment};
 use hengxin_core::fact::Registration;
+use hengxin_core::number::{display_decimal, parse_decimal};
 use hengxin_core::uscc::Uscc;
-use hengxin_core::vocabulary::{Disclosure, RegisterId, Vocabulary};
+use hengxin_core::vocabulary::{Disclosure, Field, FieldKind, MoneyUnit, RegisterId};
 use hengxin_standard::NoEdition;
 use hengxin_store::{
     Command, FactRecord, Job, NewReport, Outcome, ReportKind, ReportPlace, ReportRecord, ReportText,
@@ -203,7 +204,9 @@ pub fn compose(engine: &Engine, question: Question) -> Answer<Composed> {
     let field_titles = match &question.asked {
         Asked::Special { fields, .. } => {
             let known = known_fields(vocabulary);
-            let title = |field: &String| known.iter().find(|(id, _)| id == field).map(|(_, title)| (*title).to_owned());
+            let title = |field: &String| {
+                known.iter().find(|(id, _)| id == field).map(|(_, title)| (*title).to_owned())
+            };
             fields.iter().filter_map(title).collect()
         }
         Asked::Public | Asked::Evaluation(_) => Vec::new(),
@@ -379,15 +382,29 @@ pub fn list(
     Ok(Page { rows, next })
 }
 
-/// The words of a field's value as they are printed: of an enumeration its titles, of anything else the text itself.
-pub fn printed(vocabulary: &Vocabulary, record: &FactRecord, field: usize, value: &str) -> String {
-    let values =
-        vocabulary.code(record.code).fields.get(field).map(|field| field.values()).unwrap_or_default();
-    if values.is_empty() {
-        return value.to_owned();
+/// A field's value as it is printed: of an enumeration its titles, money in the unit its title names, anything else as it is
+/// kept.
+pub fn printed(field: &Field, value: &str) -> String {
+    match &field.kind {
+        FieldKind::Enum(values) | FieldKind::Set(values) => {
+            let title = |id: &str| {
+                values.iter().find(|one| one.id == id).map_or(id.to_owned(), |one| one.title.clone())
+            };
+            // Values of a set are kept with a semicolon between them.
+            value.split(';').map(title).collect::<Vec<_>>().join("、")
+        }
+        // Kept in yuan, whatever the column was in.
+        FieldKind::Money(MoneyUnit::TenThousandYuan) => {
+            parse_decimal(value, 2).map_or_else(|_| value.to_owned(), |fen| display_decimal(fen, 6))
+        }
+        FieldKind::Text(_)
+        | FieldKind::Date
+        | FieldKind::Money(MoneyUnit::Yuan)
+        | FieldKind::Count
+        | FieldKind::Number
+        | FieldKind::Region
+        | FieldKind::Industry
+        | FieldKind::Uscc
+        | FieldKind::PersonId => value.to_owned(),
     }
-    let title =
-        |id: &str| values.iter().find(|one| one.id == id).map_or(id.to_owned(), |one| one.title.clone());
-    // Values of a set are kept with a semicolon between them.
-    value.split(';').map(title).collect::<Vec<_>>().join("、")
 }
