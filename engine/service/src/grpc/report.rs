@@ -5,17 +5,18 @@ use std::sync::Arc;
 use hengxin_core::date::Date;
 use hengxin_proto::v1;
 use hengxin_proto::v1::report_service_server::ReportService;
-use hengxin_store::Job;
+use hengxin_store::{Job, RequestKey};
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status};
 
 use super::admission::Sight;
 use super::convert::report as convert;
+use super::decode;
 use super::gate::Gate;
 use super::parse::{Future, Reader, cut};
 use super::refusal::fitting;
 use super::status::status;
-use super::{decode, request_key};
 use crate::engine::Engine;
 use crate::hex::hex;
 use crate::page::{Filter, Listing};
@@ -152,7 +153,7 @@ pub(super) fn issue(
     let id = reader.request_id(&request.request_id);
     let read = (|| Some((subject?, as_of?, known_at?, asked?, id?)))();
     let (subject, as_of, known_at, asked, id) = reader.finish(read)?;
-    let key = request_key(id, "hengxin.v1.ReportService/IssueReport", request);
+    let key = key(id, request, &issued_for);
     // A retry is answered as before, also when a day has passed since.
     if let Some(number) = engine.snapshot(None)?.answered(&key)? {
         return Ok(Issue::IssuedBefore(number));
@@ -165,6 +166,16 @@ pub(super) fn issue(
         convert::report(&vocabulary, composed, stamp).encode_to_vec()
     };
     Ok(Issue::ToIssue(Box::new(report::job(composed, key, encode)?)))
+}
+
+/// The key of a request to issue. The same id from another department is another request, not one sent again.
+fn key(id: String, request: &v1::IssueReportRequest, issued_for: &str) -> RequestKey {
+    let digest = Sha256::new_with_prefix(issued_for).chain_update([0]).chain_update(request.encode_to_vec());
+    RequestKey {
+        id,
+        method: "hengxin.v1.ReportService/IssueReport".to_owned(),
+        digest: digest.finalize().into(),
+    }
 }
 
 fn asked(

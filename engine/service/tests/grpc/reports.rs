@@ -170,6 +170,36 @@ async fn a_public_report_has_the_national_sections_and_facts_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_public_report_of_an_earlier_day_brings_nothing_back() {
+    let rig = Rig::new().await;
+    let subject = code(1);
+    rig.submit("first", vec![identified(subject), penalty(subject, "no 1", "2025-04-01")])
+        .await
+        .expect("recorded");
+    let known_at = {
+        let moment = rig.engine.watermark().0;
+        prost_types::Timestamp {
+            seconds: moment / 1_000_000,
+            nanos: i32::try_from(moment % 1_000_000).unwrap() * 1000,
+        }
+    };
+    let before = v1::IssueReportRequest {
+        known_at: Some(known_at),
+        as_of: "2025-12-31".to_owned(),
+        ..public(subject, "a")
+    };
+    assert_eq!(numbers(&rig.issued(before.clone()).await, "administration"), ["no 1"]);
+    rig.clock.advance(Duration::from_secs(1));
+    let over = with(penalty(subject, "no 2", "2025-05-01"), "public_until", "2026-06-01");
+    rig.submit("then", vec![repair(subject, "no 1", "2026-01-01"), over]).await.expect("recorded");
+    let again = v1::IssueReportRequest { request_id: "b".to_owned(), ..before.clone() };
+    let report = rig.issued(again).await;
+    assert!(numbers(&report, "administration").is_empty() && report.registration.is_some(), "{report:?}");
+    let earlier = v1::IssueReportRequest { known_at: None, request_id: "c".to_owned(), ..before };
+    assert!(numbers(&rig.issued(earlier).await, "administration").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_evaluation_report_gives_tiers_with_both_results_and_no_sections() {
     let rig = with_file(code(1)).await;
     rig.delivered().await;
@@ -378,6 +408,11 @@ async fn with_rules_a_report_goes_to_whom_its_enterprise_and_contents_are_for_an
         .issue_report(supervising(of(subject, v1::ReportKind::Evaluation, "d")))
         .await
         .expect("tiers are for supervision");
+    // Nor does the id of one department's request open its answer to another.
+    let other = bank.issue_report(granting(public(subject, "f0"))).await.expect("issued").into_inner();
+    let same = regulator.issue_report(supervising(public(subject, "f0"))).await;
+    refusal(same, Code::AlreadyExists, "REQUEST_ID_REUSED");
+    assert_eq!(other.report.expect("present").issued_for, "bank's department");
     // A bank has the public report of an enterprise that consents, its own.
     let own = bank.issue_report(granting(public(subject, "e"))).await.expect("issued").into_inner();
     let own = own.report.expect("present");
