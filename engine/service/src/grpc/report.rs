@@ -8,15 +8,15 @@ use hengxin_proto::v1::report_service_server::ReportService;
 use hengxin_store::{Job, RequestKey};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::admission::Sight;
 use super::convert::report as convert;
-use super::decode;
 use super::gate::Gate;
 use super::parse::{Future, Reader, cut};
 use super::refusal::fitting;
-use super::status::status;
+use super::status::{refuse, status};
+use super::{MESSAGE_MAX, decode};
 use crate::engine::Engine;
 use crate::hex::hex;
 use crate::page::{Filter, Listing};
@@ -114,7 +114,14 @@ impl ReportService for Reports {
         });
         let pdf = set.await.map_err(|_| status(&Problem::Defect))?;
         let pdf = pdf.map_err(|error| status(&Problem::NotSet(error)))?;
-        fitting(v1::RenderReportResponse { pdf })
+        if pdf.len() > MESSAGE_MAX - 1024 {
+            let message = format!(
+                "the document has {} bytes, a message at most {MESSAGE_MAX}: have it set by `hengxin report show`",
+                pdf.len()
+            );
+            return Err(refuse(Code::ResourceExhausted, "ANSWER_TOO_LARGE", &message));
+        }
+        Ok(Response::new(v1::RenderReportResponse { pdf }))
     }
 
     async fn verify_report(
