@@ -53,7 +53,7 @@ def points(message):
 
 
 def services_are_listed(client, code):
-    expected = {f"hengxin.v1.{name}Service" for name in ("Ledger", "Model", "Rescoring", "Scoring", "Standard", "Supervision")}
+    expected = {f"hengxin.v1.{name}Service" for name in ("Ledger", "Log", "Model", "Report", "Rescoring", "Scoring", "Standard", "Supervision")}
     missing = (expected | {"grpc.health.v1.Health"}) - client.services()
     assert not missing, f"not listed: {missing}"
 

@@ -32,6 +32,7 @@ mod quarantine;
 mod question;
 mod reasons;
 mod receipt;
+mod report;
 mod rescore;
 mod restore;
 mod runs;
@@ -145,6 +146,8 @@ enum Command {
     Log(log::Arguments),
     /// Issue the signed receipt of an evaluation or a tier.
     Receipt(receipt::Arguments),
+    /// Issue a credit report, show one, or check number and code of one.
+    Report(report::Arguments),
     /// Check a ledger, a proof or a receipt, offline, with the public key alone.
     Verify(verify::Arguments),
     /// Copy a data folder that may be in use, with what is needed to check the copy.
@@ -191,6 +194,7 @@ fn main() -> std::process::ExitCode {
         Command::ScoreHistory(arguments) => score_history::run(&arguments),
         Command::Log(arguments) => log::run(&arguments),
         Command::Receipt(arguments) => receipt::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Restore(arguments) => restore::run(&arguments),

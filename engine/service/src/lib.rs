@@ -32,7 +32,10 @@ pub mod use_case;
 pub use access::{Access, AccessError, Purpose};
 pub use conductor::RunSetup;
 pub use engine::{Engine, EngineOptions};
-pub use grpc::{Load, client, record_tiers, tier_receipt};
+pub use grpc::{
+    IssuedReport, Load, ReportOrder, client, issue_report, issued_report, record_tiers, tier_receipt,
+    verified_report,
+};
 pub use laboratory::{CheckedPlan, LaboratorySetup, Modeller, StudyOrder};
 pub use people::{Local, MakePages, People, Visitor};
 pub use problem::{Answer, Problem};

@@ -97,7 +97,8 @@ fn section(section: &v1::ReportSection) -> Value {
 
 fn tier(decision: &v1::TierDecision) -> Value {
     let policy = decision.policy.clone().unwrap_or_default();
-    let measure = |measure: &v1::Measure| json!({ "title": measure.title, "source": source(measure.source.as_ref()) });
+    let measure =
+        |measure: &v1::Measure| json!({ "title": measure.title, "source": source(measure.source.as_ref()) });
     let results = [&decision.public_result, &decision.industry_result];
     json!({
         "policy": policy.title,
@@ -126,9 +127,11 @@ fn result(evaluation: &v1::Evaluation) -> Value {
     };
     let line = |line: &v1::ExplanationLine| {
         json!({
+            "kind": line.kind().as_str_name(),
             "title": line.title,
             "depth": line.depth,
             "reading": line.reading,
+            "unknown": !line.unknown_reason.is_empty(),
             "points": points(line.points.as_ref()),
             "max": points(line.max.as_ref()),
         })
@@ -151,7 +154,9 @@ fn points(points: Option<&v1::Points>) -> String {
 }
 
 fn source(source: Option<&v1::Source>) -> String {
-    source.map(|source| [source.document.as_str(), &source.clause].join(" ").trim().to_owned()).unwrap_or_default()
+    source
+        .map(|source| [source.document.as_str(), &source.clause].join(" ").trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// A moment as a clock in China shows it.

@@ -33,6 +33,10 @@ pub const DEFAULT_FONTS: [&str; 2] = [
 /// Families within collections that are taken first: the forms of characters that are printed in China.
 const CHINESE: &str = "CJK SC";
 
+/// Most pages of a document that is tagged for readers who do not see it. Tags are most of the bytes of a long one, which then
+/// fits into no message.
+const TAGGED_PAGES: usize = 100;
+
 /// Why there is no document.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TypesetError {
@@ -135,6 +139,7 @@ pub fn typeset(report: &[u8], verify_url: &str, fonts: Vec<Font>) -> Result<Vec<
         ident: Smart::Custom(read.report.number.clone()),
         creator: Smart::Custom(Some(format!("hengxin-typeset {}", env!("CARGO_PKG_VERSION")))),
         timestamp: issued_at.map(Timestamp::new_utc),
+        tagged: document.pages().len() <= TAGGED_PAGES,
         ..PdfOptions::default()
     };
     typst_pdf::pdf(&document, &options).map_err(told)
@@ -146,7 +151,7 @@ fn every_glyph(frame: &Frame) -> Result<(), TypesetError> {
         match item {
             FrameItem::Group(group) => every_glyph(&group.frame)?,
             FrameItem::Text(text) => {
-                for glyph in text.glyphs.iter().filter(|glyph| glyph.id == 0) {
+                if let Some(glyph) = text.glyphs.iter().find(|glyph| glyph.id == 0) {
                     let range = usize::from(glyph.range.start)..usize::from(glyph.range.end);
                     let missing = text.text.get(range).and_then(|text| text.chars().next());
                     let character = missing.unwrap_or(char::REPLACEMENT_CHARACTER);

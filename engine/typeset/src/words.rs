@@ -93,7 +93,10 @@ mod tests {
 
     #[test]
     fn what_is_not_seen_is_spelled_out() {
-        assert_eq!(spelled("甲\u{202E}乙\u{0}\u{200B}\n丙\u{FEFF}"), "甲[U+202E]乙[U+0000][U+200B] 丙[U+FEFF]");
+        assert_eq!(
+            spelled("甲\u{202E}乙\u{0}\u{200B}\n丙\u{FEFF}"),
+            "甲[U+202E]乙[U+0000][U+200B] 丙[U+FEFF]"
+        );
         assert_eq!(spelled("葛\u{E0100} #import $x$ <script>"), "葛\u{E0100} #import $x$ <script>");
     }
 

@@ -9,7 +9,7 @@ use hengxin_typeset::{DEFAULT_FONTS, TypesetError, fonts, typeset};
 use prost::Message as _;
 
 fn field(title: &str, value: &str) -> v1::FactField {
-    v1::FactField { id: "x".to_owned(), title: title.to_owned(), value: value.to_owned(), masked: false }
+    v1::FactField { id: "x".to_owned(), title: title.to_owned(), value: value.to_owned(), masked: false, text: value.to_owned() }
 }
 
 fn report() -> v1::Report {
@@ -20,7 +20,10 @@ fn report() -> v1::Report {
         ends_on: String::new(),
         repaired_on: if n == 2 { "2026-02-01".to_owned() } else { String::new() },
         under_objection: n == 1,
-        fields: vec![field("行政处罚决定书文号", &format!("杭市监罚〔2026〕{n}号")), field("罚款金额(万元)", "1.5")],
+        fields: vec![
+            field("行政处罚决定书文号", &format!("杭市监罚〔2026〕{n}号")),
+            field("罚款金额(万元)", "1.5"),
+        ],
     };
     let section = |title: &str, records: Vec<v1::ReportRecord>| v1::ReportSection {
         id: "x".to_owned(),
@@ -114,7 +117,8 @@ fn a_document_says_what_its_report_says() {
     for section in &report.sections {
         expected.push(section.title.clone());
         for record in &section.records {
-            expected.extend(record.fields.iter().flat_map(|field| [field.title.clone(), field.value.clone()]));
+            expected
+                .extend(record.fields.iter().flat_map(|field| [field.title.clone(), field.value.clone()]));
         }
     }
     for one in expected {
@@ -124,6 +128,96 @@ fn a_document_says_what_its_report_says() {
     // Every page has its number.
     let pages = found.matches("页共").count();
     assert!(pages > 2 && found.contains(&format!("第{pages}页共{pages}页")), "{pages} pages");
+}
+
+#[test]
+fn a_report_with_tiers_prints_results_reasons_indicators_and_measures() {
+    let points = |decimal: &str| Some(v1::Points { decimal: decimal.to_owned(), ten_thousandths: 0 });
+    let line = |kind: v1::LineKind, title: &str, reading: &str, unknown_reason: &str| v1::ExplanationLine {
+        kind: kind.into(),
+        title: title.to_owned(),
+        reading: reading.to_owned(),
+        unknown_reason: unknown_reason.to_owned(),
+        points: points("12.5"),
+        max: points("40"),
+        ..v1::ExplanationLine::default()
+    };
+    let edition = |title: &str| v1::EditionReference {
+        title: title.to_owned(),
+        edition: "2026.1".to_owned(),
+        digest: "ab".repeat(32),
+        ..v1::EditionReference::default()
+    };
+    let result = v1::Evaluation {
+        standard: Some(edition("公共信用综合评价")),
+        score: points("871.25"),
+        grade: Some(v1::Grade { grade: "B".to_owned(), title: "良".to_owned(), ..v1::Grade::default() }),
+        reasons: vec![v1::Reason {
+            title: "罚款金额".to_owned(),
+            lost: points("15"),
+            ..v1::Reason::default()
+        }],
+        explanation: Some(v1::Explanation {
+            lines: vec![
+                line(v1::LineKind::Indicator, "成立年限", "15 years", ""),
+                line(v1::LineKind::Indicator, "纳税信用", "", "not-delivered"),
+                line(v1::LineKind::Score, "", "", ""),
+            ],
+        }),
+        ..v1::Evaluation::default()
+    };
+    let measure = v1::Measure {
+        title: "加大抽查频次".to_owned(),
+        source: Some(v1::Source {
+            document: "某办法".to_owned(),
+            clause: "第九条".to_owned(),
+            ..v1::Source::default()
+        }),
+        ..v1::Measure::default()
+    };
+    let report = v1::Report {
+        kind: v1::ReportKind::Evaluation.into(),
+        sections: Vec::new(),
+        tiers: vec![v1::TierDecision {
+            field: "environment".to_owned(),
+            policy: Some(edition("生态环境分级分类监管")),
+            tier: 3,
+            title: "重点监管".to_owned(),
+            public_result: Some(result),
+            measures: vec![measure],
+            ..v1::TierDecision::default()
+        }],
+        ..report()
+    };
+    let found = text(&set(&report).expect("set"));
+    for expected in [
+        "信用评价报告",
+        "生态环境分级分类监管",
+        "监管等级3重点监管",
+        "公共信用综合评价",
+        "得分871.25",
+        "等级B良",
+        "罚款金额15",
+        "成立年限15years12.540",
+        "纳税信用未知",
+        "总分",
+        "加大抽查频次某办法第九条",
+    ] {
+        assert!(found.contains(expected), "`{expected}` is not in:\n{found}");
+    }
+}
+
+#[test]
+fn what_is_not_shown_or_not_delivered_is_said_and_never_looks_clean() {
+    let mut report = report();
+    report.kind = v1::ReportKind::Public.into();
+    report.masked = true;
+    report.sections[1].withheld = true;
+    let found = text(&set(&report).expect("set"));
+    assert!(found.contains("公共信用信息报告") && !found.contains("领域税务"), "{found}");
+    assert!(found.contains("二、严重失信主体名单信息不展示"), "{found}");
+    assert!(found.contains("四、司法判决及执行信息0条(有未归集)"), "{found}");
+    assert!(!found.contains("未查询到此类信息"), "{found}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod parse;
 mod places;
 mod refusal;
 mod report;
+mod report_here;
 mod rescoring;
 mod scoring;
 mod standard;
@@ -60,6 +61,7 @@ use gate::Gate;
 pub use gate::Load;
 pub(crate) use gate::News;
 pub(crate) use model::Trainer;
+pub use report_here::{IssuedReport, ReportOrder, issue_report, issued_report, verified_report};
 
 /// Largest message in and out, in bytes.
 pub(crate) const MESSAGE_MAX: usize = 4 << 20;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use hengxin_core::date::Date;
 use hengxin_proto::v1;
 use hengxin_proto::v1::report_service_server::ReportService;
-use hengxin_store::Job;
+use hengxin_store::{Job, RequestKey};
 use prost::Message as _;
-use tonic::{Request, Response, Status};
+use sha2::{Digest as _, Sha256};
+use tonic::{Code, Request, Response, Status};
 
 use super::admission::Sight;
 use super::convert::report as convert;
 use super::gate::Gate;
 use super::parse::{Future, Reader, cut};
 use super::refusal::fitting;
-use super::status::status;
-use super::{decode, request_key};
+use super::status::{refuse, status};
+use super::{MESSAGE_MAX, decode};
 use crate::engine::Engine;
 use crate::hex::hex;
 use crate::page::{Filter, Listing};
@@ -113,7 +114,14 @@ impl ReportService for Reports {
         });
         let pdf = set.await.map_err(|_| status(&Problem::Defect))?;
         let pdf = pdf.map_err(|error| status(&Problem::NotSet(error)))?;
-        fitting(v1::RenderReportResponse { pdf })
+        if pdf.len() > MESSAGE_MAX - 1024 {
+            let message = format!(
+                "the document has {} bytes, a message at most {MESSAGE_MAX}: have it set by `hengxin report show`",
+                pdf.len()
+            );
+            return Err(refuse(Code::ResourceExhausted, "ANSWER_TOO_LARGE", &message));
+        }
+        Ok(Response::new(v1::RenderReportResponse { pdf }))
     }
 
     async fn verify_report(
@@ -126,13 +134,13 @@ impl ReportService for Reports {
 }
 
 /// What a request to issue comes to before anything is written.
-enum Issue {
+pub(super) enum Issue {
     /// The number of a report that was issued for this request before.
     IssuedBefore(Vec<u8>),
     ToIssue(Box<Job>),
 }
 
-fn issue(
+pub(super) fn issue(
     engine: &Engine,
     request: &v1::IssueReportRequest,
     sight: Sight,
@@ -152,7 +160,7 @@ fn issue(
     let id = reader.request_id(&request.request_id);
     let read = (|| Some((subject?, as_of?, known_at?, asked?, id?)))();
     let (subject, as_of, known_at, asked, id) = reader.finish(read)?;
-    let key = request_key(id, "hengxin.v1.ReportService/IssueReport", request);
+    let key = key(id, request, &issued_for);
     // A retry is answered as before, also when a day has passed since.
     if let Some(number) = engine.snapshot(None)?.answered(&key)? {
         return Ok(Issue::IssuedBefore(number));
@@ -165,6 +173,16 @@ fn issue(
         convert::report(&vocabulary, composed, stamp).encode_to_vec()
     };
     Ok(Issue::ToIssue(Box::new(report::job(composed, key, encode)?)))
+}
+
+/// The key of a request to issue. The same id from another department is another request, not one sent again.
+fn key(id: String, request: &v1::IssueReportRequest, issued_for: &str) -> RequestKey {
+    let digest = Sha256::new_with_prefix(issued_for).chain_update([0]).chain_update(request.encode_to_vec());
+    RequestKey {
+        id,
+        method: "hengxin.v1.ReportService/IssueReport".to_owned(),
+        digest: digest.finalize().into(),
+    }
 }
 
 fn asked(
@@ -262,7 +280,7 @@ fn list(engine: &Engine, request: &v1::ListReportsRequest) -> Answer<v1::ListRep
     })
 }
 
-fn verify(engine: &Engine, request: &v1::VerifyReportRequest) -> Answer<v1::VerifyReportResponse> {
+pub(super) fn verify(engine: &Engine, request: &v1::VerifyReportRequest) -> Answer<v1::VerifyReportResponse> {
     // No number is longer; whoever sends one that is gets the same answer as for any other wrong one.
     let number: String = request.number.trim().chars().take(NUMBER_LONGEST).collect();
     let Some((record, body)) = report::verify(engine, &number, &request.verification_code)? else {

@@ -152,8 +152,11 @@ async fn a_public_report_has_the_national_sections_and_facts_alone() {
     assert!(!section("abnormal-operation").not_delivered && section("honours").not_delivered);
     assert_eq!(section("honours").missing_registers, ["诚实守信相关荣誉信息"]);
     // Titles, not ids, and nobody's number, masked or not.
-    let kinds = section("administration").records[0].fields.iter().find(|field| field.id == "kinds");
-    assert_eq!(kinds.expect("present").value, "罚款");
+    let record = &section("administration").records[0];
+    let value =
+        |id: &str| record.fields.iter().find(|field| field.id == id).map(|field| field.value.as_str());
+    // 1.5 as its title says, in units of ten thousand, though money is kept in yuan.
+    assert_eq!((value("kinds"), value("fine")), (Some("罚款"), Some("1.5")));
     let registered = &section("registration").records[0];
     assert!(registered.fields.iter().all(|field| field.id != "representative_id"), "{registered:?}");
     let bytes = String::from_utf8_lossy(&report.encode_to_vec()).to_lowercase();
@@ -164,6 +167,36 @@ async fn a_public_report_has_the_national_sections_and_facts_alone() {
     }
     assert!(report.statements.iter().any(|text| text.contains("不对信用主体作出评分、评级")), "{report:?}");
     rig.engine.ledger().snapshot(None).unwrap().verify().expect("the report is in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_report_of_an_earlier_day_brings_nothing_back() {
+    let rig = Rig::new().await;
+    let subject = code(1);
+    rig.submit("first", vec![identified(subject), penalty(subject, "no 1", "2025-04-01")])
+        .await
+        .expect("recorded");
+    let known_at = {
+        let moment = rig.engine.watermark().0;
+        prost_types::Timestamp {
+            seconds: moment / 1_000_000,
+            nanos: i32::try_from(moment % 1_000_000).unwrap() * 1000,
+        }
+    };
+    let before = v1::IssueReportRequest {
+        known_at: Some(known_at),
+        as_of: "2025-12-31".to_owned(),
+        ..public(subject, "a")
+    };
+    assert_eq!(numbers(&rig.issued(before.clone()).await, "administration"), ["no 1"]);
+    rig.clock.advance(Duration::from_secs(1));
+    let over = with(penalty(subject, "no 2", "2025-05-01"), "public_until", "2026-06-01");
+    rig.submit("then", vec![repair(subject, "no 1", "2026-01-01"), over]).await.expect("recorded");
+    let again = v1::IssueReportRequest { request_id: "b".to_owned(), ..before.clone() };
+    let report = rig.issued(again).await;
+    assert!(numbers(&report, "administration").is_empty() && report.registration.is_some(), "{report:?}");
+    let earlier = v1::IssueReportRequest { known_at: None, request_id: "c".to_owned(), ..before };
+    assert!(numbers(&rig.issued(earlier).await, "administration").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -375,6 +408,11 @@ async fn with_rules_a_report_goes_to_whom_its_enterprise_and_contents_are_for_an
         .issue_report(supervising(of(subject, v1::ReportKind::Evaluation, "d")))
         .await
         .expect("tiers are for supervision");
+    // Nor does the id of one department's request open its answer to another.
+    let other = bank.issue_report(granting(public(subject, "f0"))).await.expect("issued").into_inner();
+    let same = regulator.issue_report(supervising(public(subject, "f0"))).await;
+    refusal(same, Code::AlreadyExists, "REQUEST_ID_REUSED");
+    assert_eq!(other.report.expect("present").issued_for, "bank's department");
     // A bank has the public report of an enterprise that consents, its own.
     let own = bank.issue_report(granting(public(subject, "e"))).await.expect("issued").into_inner();
     let own = own.report.expect("present");
@@ -416,4 +454,24 @@ async fn with_rules_a_report_goes_to_whom_its_enterprise_and_contents_are_for_an
     assert!(refused > 0, "strangers try as often as they like");
     // Whom the service knows is not held up by strangers.
     verified(&mut bank, &own.number, &own.verification_code).await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_set_by_the_program_that_the_service_was_given() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("typesetter");
+    std::fs::write(&program, "#!/bin/sh\nprintf '%s' \"%PDF-$1 \"; /bin/cat\n").expect("written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let rig = Rig::with(|_, config| config.typesetter = Some(program)).await;
+    rig.submit("file", file(code(1))).await.expect("a file");
+    let report = rig.issued(public(code(1), "a")).await;
+    let asked =
+        v1::RenderReportRequest { number: report.number.clone(), verify_url: "https://a/v".to_owned() };
+    let pdf = rig.reports().render_report(asked).await.expect("set").into_inner().pdf;
+    assert_eq!(pdf, [b"%PDF---verify-url=https://a/v ", report.encode_to_vec().as_slice()].concat());
+    let none =
+        v1::RenderReportRequest { number: "HX20260630-0000000009".to_owned(), verify_url: String::new() };
+    refusal(rig.reports().render_report(none).await, Code::NotFound, "REPORT_NOT_FOUND");
 }

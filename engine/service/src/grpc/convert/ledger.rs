@@ -24,10 +24,10 @@ pub(in crate::grpc) fn fact(vocabulary: &Vocabulary, record: &FactRecord) -> v1:
         Disclosure::NotPublic => v1::Disclosure::NotPublic,
     };
     // In the order of the vocabulary, which is the order of the forms.
-    let fields = code.fields.iter().enumerate().filter_map(|(place, field)| {
+    let fields = code.fields.iter().filter_map(|field| {
         let (_, value) = record.fields.iter().find(|(id, _)| *id == field.id)?;
         Some(v1::FactField {
-            text: printed(vocabulary, record, place, value),
+            text: printed(field, value),
             id: field.id.clone(),
             title: field.title.clone(),
             value: value.clone(),

@@ -1,6 +1,6 @@
 //! Credit reports.
 
-use hengxin_core::vocabulary::{Disclosure, FieldKind, Mark, Vocabulary};
+use hengxin_core::vocabulary::{Disclosure, Field, FieldKind, Mark, Vocabulary};
 use hengxin_proto::v1;
 use hengxin_store::{FactRecord, ReportKind, ReportRecord};
 
@@ -71,7 +71,7 @@ fn section(vocabulary: &Vocabulary, filled: &Filled, composed: &Composed) -> v1:
 fn record(vocabulary: &Vocabulary, record: &FactRecord, composed: &Composed) -> v1::ReportRecord {
     let code = vocabulary.code(record.code);
     let (sight, as_of) = (composed.sight, composed.question.as_of);
-    let shown = |(place, field): (usize, &hengxin_core::vocabulary::Field)| {
+    let shown = |field: &Field| {
         if matches!(field.kind, FieldKind::PersonId) || code.disclosure_of(field) > sight {
             return None;
         }
@@ -79,8 +79,8 @@ fn record(vocabulary: &Vocabulary, record: &FactRecord, composed: &Composed) -> 
         Some(v1::FactField {
             id: field.id.clone(),
             title: field.title.clone(),
-            value: printed(vocabulary, record, place, value),
-            text: printed(vocabulary, record, place, value),
+            value: printed(field, value),
+            text: printed(field, value),
             masked: false,
         })
     };
@@ -93,7 +93,7 @@ fn record(vocabulary: &Vocabulary, record: &FactRecord, composed: &Composed) -> 
         ends_on: date(record.ends_on),
         repaired_on: if repaired { date(record.repaired_on) } else { String::new() },
         under_objection: objected && shows_mark(vocabulary, Mark::Objection, sight),
-        fields: code.fields.iter().enumerate().filter_map(shown).collect(),
+        fields: code.fields.iter().filter_map(shown).collect(),
     }
 }
 

@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hengxin_core::date::{Date, Moment};
-use hengxin_core::fact::Registration;
+use hengxin_core::fact::{FactId, Registration};
+use hengxin_core::number::{display_decimal, parse_decimal};
 use hengxin_core::uscc::Uscc;
-use hengxin_core::vocabulary::{Disclosure, RegisterId, Vocabulary};
+use hengxin_core::vocabulary::{Disclosure, Field, FieldKind, MoneyUnit, RegisterId};
 use hengxin_standard::NoEdition;
 use hengxin_store::{
     Command, FactRecord, Job, NewReport, Outcome, ReportKind, ReportPlace, ReportRecord, ReportText,
@@ -159,11 +160,18 @@ impl Composed {
 pub fn compose(engine: &Engine, question: Question) -> Answer<Composed> {
     let snapshot = engine.snapshot(question.known_at)?;
     let vocabulary = engine.ledger().vocabulary();
-    let records = facts::standing(&snapshot, question.subject)?;
+    let mut records = facts::standing(&snapshot, question.subject)?;
+    if question.asked == Asked::Public {
+        let public = public_today(engine, &question, &records)?;
+        records.retain(|record| public.contains(&record.id));
+    }
     let file = snapshot
         .credit_file(question.subject)?
         .ok_or(Problem::UnknownEnterprise { code: question.subject })?;
     let registration = file.as_file().registration(question.as_of).cloned();
+    let registration = registration.filter(|found| {
+        question.asked != Asked::Public || records.iter().any(|record| record.id == found.fact)
+    });
     let sight = question.asked.shows(question.sight);
     let mut tiers = Vec::new();
     if let Asked::Evaluation(fields) = &question.asked {
@@ -221,6 +229,20 @@ pub fn compose(engine: &Engine, question: Question) -> Answer<Composed> {
         tiers,
         question,
     })
+}
+
+/// Facts that are public today by all that is known today. A report of an earlier day or an earlier state of knowledge does not
+/// bring back what was repaired, withdrawn or past its publicity since.
+fn public_today(engine: &Engine, question: &Question, records: &[FactRecord]) -> Answer<BTreeSet<FactId>> {
+    let known_today = match question.known_at {
+        None => None,
+        Some(_) => Some(facts::standing(&engine.snapshot(None)?, question.subject)?),
+    };
+    let (vocabulary, today) = (engine.ledger().vocabulary(), engine.today());
+    let public =
+        |record: &&FactRecord| choice::belongs(vocabulary, &Asked::Public, today, Disclosure::Public, record);
+    let all = known_today.as_deref().unwrap_or(records);
+    Ok(all.iter().filter(public).map(|record| record.id).collect())
 }
 
 /// The policies of the fields, or of all fields that have one in force on the day.
@@ -381,15 +403,29 @@ pub fn list(
     Ok(Page { rows, next })
 }
 
-/// The words of a field's value as they are printed: of an enumeration its titles, of anything else the text itself.
-pub fn printed(vocabulary: &Vocabulary, record: &FactRecord, field: usize, value: &str) -> String {
-    let values =
-        vocabulary.code(record.code).fields.get(field).map(|field| field.values()).unwrap_or_default();
-    if values.is_empty() {
-        return value.to_owned();
+/// A field's value as it is printed: of an enumeration its titles, money in the unit its title names, anything else as it is
+/// kept.
+pub fn printed(field: &Field, value: &str) -> String {
+    match &field.kind {
+        FieldKind::Enum(values) | FieldKind::Set(values) => {
+            let title = |id: &str| {
+                values.iter().find(|one| one.id == id).map_or(id.to_owned(), |one| one.title.clone())
+            };
+            // Values of a set are kept with a semicolon between them.
+            value.split(';').map(title).collect::<Vec<_>>().join("、")
+        }
+        // Kept in yuan, whatever the column was in.
+        FieldKind::Money(MoneyUnit::TenThousandYuan) => {
+            parse_decimal(value, 2).map_or_else(|_| value.to_owned(), |fen| display_decimal(fen, 6))
+        }
+        FieldKind::Text(_)
+        | FieldKind::Date
+        | FieldKind::Money(MoneyUnit::Yuan)
+        | FieldKind::Count
+        | FieldKind::Number
+        | FieldKind::Region
+        | FieldKind::Industry
+        | FieldKind::Uscc
+        | FieldKind::PersonId => value.to_owned(),
     }
-    let title =
-        |id: &str| values.iter().find(|one| one.id == id).map_or(id.to_owned(), |one| one.title.clone());
-    // Values of a set are kept with a semicolon between them.
-    value.split(';').map(title).collect::<Vec<_>>().join("、")
 }
