@@ -164,6 +164,9 @@ fn only_grpc_names_protobuf(files: &Files) -> Vec<String> {
         "fuzz/src/service.rs",
         "engine/service/src/grpc/",
         "engine/service/src/server.rs",
+        // Calls from within, for pages; and the pages, which are a client like any other.
+        "engine/service/src/people.rs",
+        "web/src/",
         "engine/service/tests/",
         // It reads the bytes of a report, and nothing else.
         "engine/typeset/",
@@ -174,6 +177,11 @@ fn only_grpc_names_protobuf(files: &Files) -> Vec<String> {
     let words =
         ["hengxin_proto", "prost", "prost_types", "tonic", "tonic_types", "tonic_health", "tonic_prost"];
     named_outside(files, &words, &allowed, "only engine/service/src/grpc knows protobuf, convert there")
+}
+
+fn only_the_pages_name_templates(files: &Files) -> Vec<String> {
+    let advice = "only web/ makes pages, serve what it needs over gRPC";
+    named_outside(files, &["askama"], &["web/", "tests/tests/tidy.rs"], advice)
 }
 
 fn only_the_command_line_uses_anyhow(files: &Files) -> Vec<String> {
@@ -365,6 +373,14 @@ fn only_the_grpc_surface_knows_protobuf() {
             ("engine/service/src/use_case/tier.rs", "use hengxin_proto::v1;\n", "`hengxin_proto`"),
             ("engine/cli/src/main.rs", "use tonic::Status;\n", "`tonic`"),
         ],
+    );
+}
+
+#[test]
+fn only_the_web_makes_pages() {
+    check(
+        only_the_pages_name_templates,
+        &[("engine/service/src/metrics.rs", "use askama::Template;\n", "`askama`")],
     );
 }
 

@@ -11,13 +11,17 @@ use hengxin_core::fact::Delivery;
 use hengxin_core::region::RegionCode;
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::RegisterId;
-use hengxin_service::{Access, Config, Engine, EngineOptions, record_tiers};
+use hengxin_service::conductor::Conductor;
+use hengxin_service::use_case::runs;
+use hengxin_service::{Access, Config, Engine, EngineOptions, RunSetup, record_tiers};
 use hengxin_standard::Catalogue;
-use hengxin_store::{Ledger, TierFilter};
+use hengxin_store::{Ledger, NewRun, RequestKey, TierFilter};
 use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest as _, Sha256};
 
 use crate::data::{self, Place};
 use crate::failure::Failure;
+use crate::population::Population;
 use crate::question::problem;
 use crate::{district, ingest, output, pages, score, serve, tier};
 
@@ -68,6 +72,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let people = pages::people(&catalogue, as_of, &access, console, false, "");
     let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
     let worst = score_all(&engine, &fields, as_of, arguments.enterprises)?;
+    let runner = Population::new(Arc::clone(engine.catalogue()), engine.ledger().clone());
+    let setup = RunSetup::new(Arc::new(runner), place.runs());
+    run_twice(&engine, &setup, &fields, as_of)?;
     if let Some((tier, code, field)) = &worst {
         println!("\nOne of tier {tier} in {field}, explained:\n");
         tier::run(&tier::Arguments::about(code.as_str(), field, as_of, &arguments.data))?;
@@ -82,6 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = Config {
         address: arguments.socket.listen,
         people: Some(people),
+        runs: Some(setup),
         typesetter: serve::typesetter(None)?,
         ..Config::default()
     };
@@ -95,9 +103,41 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             );
         }
         if let Some(console) = console {
-            println!("\nThe console, in any browser:\n  http://{console}/?as_of={as_of}");
+            println!(
+                "\nThe console, in any browser:\n  http://{console}/?field=market-regulation&as_of={as_of}"
+            );
         }
     })
+}
+
+/// Evaluates every field as of a quarter before and as of the last day, so that there is something to compare. Done before
+/// it is not done again.
+fn run_twice(engine: &Arc<Engine>, setup: &RunSetup, fields: &[String], as_of: Date) -> Result<(), Failure> {
+    let bar = ProgressBar::new(2 * fields.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("runs {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    let conductor = Conductor::new(Arc::clone(engine), setup.clone());
+    for (day, incremental) in [(as_of.plus_days(-92), false), (as_of, true)] {
+        for field in fields {
+            let new = NewRun {
+                field: field.clone(),
+                as_of: day,
+                known_at: engine.watermark(),
+                dataset: None,
+                incremental,
+                previous: None,
+            };
+            // The same for every demo of these data, whatever was recorded since.
+            let digest = Sha256::digest(format!("{field} {day}")).into();
+            let request = RequestKey { id: format!("{field} {day}"), method: "demo".to_owned(), digest };
+            runs::start(engine, &new, &request).map_err(problem)?;
+            while conductor.work().map_err(problem)? {}
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// The address if it can be had, else a free port beside it.
