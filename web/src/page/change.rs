@@ -176,7 +176,8 @@ fn point(l: Language, point: &v1::TierPoint) -> Point {
 fn arrange(l: Language, record: &v1::CountingRecord, present: u32) -> Record {
     let places = record.counts_in.iter().map(|place| match &place.effect {
         Some(effect) => format!("{}：{}", place.title, signed(effect)),
-        None if place.finding => format!("{}：{}", place.title, l.say("触发", "decides")),
+        None if place.finding && place.applies => format!("{}：{}", place.title, l.say("触发", "applies")),
+        None if place.finding => format!("{}：{}", place.title, l.say("被查看，未触发", "looked at, does not apply")),
         None => format!("{}：{}", place.title, l.say("计入", "counts")),
     });
     Record {

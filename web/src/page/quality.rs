@@ -41,6 +41,8 @@ struct View {
     wanted: Wanted,
     timely_days: u32,
     calendar: String,
+    /// First day whose facts were counted, when there were too many to count all.
+    cut: String,
     rows: Vec<Row>,
 }
 
@@ -70,6 +72,7 @@ pub(crate) async fn show(asking: Asking, Query(wanted): Query<Wanted>) -> Result
         wanted,
         timely_days: answer.timely_days,
         calendar: answer.calendar,
+        cut: crate::when::shown(answer.counted_from.as_ref()),
         rows: rows.collect(),
     };
     Ok(Page(HeaderMap::new(), view))
