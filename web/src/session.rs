@@ -3,6 +3,9 @@
 //! Nothing is kept on the server, so that several servers serve one person and a restart signs nobody out. The token is
 //! the one the person was given; every call shows it anew, and a session ends when the token does.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::words::Language;
@@ -45,6 +48,22 @@ impl Session {
             }
         }
         session
+    }
+}
+
+/// What is read of a token here: only to offer a beginning. Whether it is true, the service decides.
+#[derive(serde::Deserialize)]
+struct Claims {
+    #[serde(default)]
+    regions: Vec<String>,
+}
+
+impl Session {
+    /// The region the token speaks of, when it is not the nation: where lists begin, because a list of more would be refused.
+    pub(crate) fn home(&self) -> Option<String> {
+        let payload = self.token.split('.').nth(1)?;
+        let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        claims.regions.into_iter().next().filter(|region| region != "100000")
     }
 }
 
@@ -124,6 +143,19 @@ mod tests {
         headers.insert(header::COOKIE, HeaderValue::from_str(&back).expect("text"));
         let session = Session::of(&headers);
         assert_eq!((session.token.as_str(), session.purpose.as_str()), ("a.b.c", "supervision"));
+    }
+
+    #[test]
+    fn lists_begin_at_home_and_a_token_that_is_none_has_no_home() {
+        let of = |claims: &str| Session {
+            token: format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)),
+            ..Session::default()
+        };
+        assert_eq!(of(r#"{"regions": ["330100", "330200"]}"#).home().as_deref(), Some("330100"));
+        for none in [r#"{"regions": ["100000"]}"#, "{}", "no"] {
+            assert_eq!(of(none).home(), None, "{none}");
+        }
+        assert_eq!(Session::default().home(), None);
     }
 
     #[test]

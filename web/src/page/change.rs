@@ -71,6 +71,7 @@ struct View {
     if_all: Option<Point>,
     tried: u32,
     masked: bool,
+    left_out: u64,
     ahead: Share<Ahead>,
 }
 
@@ -156,6 +157,7 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
         if_all: fewest.if_all_repaired.as_ref().map(|all| point(l, all)),
         tried: fewest.tried_through,
         masked: answer.masked,
+        left_out: answer.left_out,
         ahead: part(l, ahead(asking, code, &field, &basis).await)?,
         records,
     })
@@ -177,7 +179,9 @@ fn arrange(l: Language, record: &v1::CountingRecord, present: u32) -> Record {
     let places = record.counts_in.iter().map(|place| match &place.effect {
         Some(effect) => format!("{}：{}", place.title, signed(effect)),
         None if place.finding && place.applies => format!("{}：{}", place.title, l.say("触发", "applies")),
-        None if place.finding => format!("{}：{}", place.title, l.say("被查看，未触发", "looked at, does not apply")),
+        None if place.finding => {
+            format!("{}：{}", place.title, l.say("被查看，未触发", "looked at, does not apply"))
+        }
         None => format!("{}：{}", place.title, l.say("计入", "counts")),
     });
     Record {

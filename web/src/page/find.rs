@@ -20,7 +20,8 @@ pub(crate) struct Wanted {
     q: String,
     field: String,
     tier: String,
-    region: String,
+    /// `None`: not asked for, so that it begins at home.
+    region: Option<String>,
     industry: String,
     page: String,
     as_of: String,
@@ -44,6 +45,7 @@ struct View {
     fields: Vec<Named>,
     rows: Vec<Row>,
     next: String,
+    region: String,
     asked: bool,
 }
 
@@ -68,9 +70,10 @@ pub(crate) async fn show(
 
 async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, tonic::Status> {
     sign_in::expect_known(asking)?;
-    let asked = [&wanted.q, &wanted.tier, &wanted.region, &wanted.industry]
-        .iter()
-        .any(|text| !text.trim().is_empty());
+    let region =
+        wanted.region.clone().or_else(|| asking.session.home()).unwrap_or_default().trim().to_owned();
+    let asked =
+        [&wanted.q, &wanted.tier, &region, &wanted.industry].iter().any(|text| !text.trim().is_empty());
     let tier = match wanted.tier.trim() {
         "" => 0,
         text => text.parse().map_err(|_| {
@@ -87,7 +90,7 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
     if asked {
         let request = |basis: v1::TierBasis| v1::SearchEnterprisesRequest {
             query: wanted.q.trim().to_owned(),
-            region: wanted.region.trim().to_owned(),
+            region: region.clone(),
             industry: wanted.industry.trim().to_owned(),
             page_size: 30,
             page_token: wanted.page.clone(),
@@ -122,7 +125,7 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
             let mut address = format!("/find?q={}&field={}", encoded(wanted.q.trim()), encoded(&field));
             for (name, value) in [
                 ("tier", &wanted.tier),
-                ("region", &wanted.region),
+                ("region", &region),
                 ("industry", &wanted.industry),
                 ("page", &answer.next_page_token),
             ] {
@@ -139,6 +142,7 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
         fields,
         rows,
         next,
+        region,
         asked,
     })
 }

@@ -20,10 +20,17 @@ use crate::when::{When, encoded, shown};
 #[serde(default)]
 pub(crate) struct Wanted {
     field: String,
-    region: String,
+    /// `None`: not asked for, so that it begins at home.
+    region: Option<String>,
     industry: String,
     as_of: String,
     known_at: String,
+}
+
+impl Wanted {
+    fn region(&self) -> &str {
+        self.region.as_deref().unwrap_or_default().trim()
+    }
 }
 
 /// A tier with its share.
@@ -67,6 +74,7 @@ struct Summary {
 struct View {
     frame: Frame,
     fields: Vec<(Named, String, bool)>,
+    field: String,
     region: String,
     industry: String,
     up: Vec<(String, String)>,
@@ -114,6 +122,8 @@ async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, ton
         "" => fields.first().map(|field| field.id.clone()).unwrap_or_default(),
         given => given.to_owned(),
     };
+    let region = wanted.region.clone().or_else(|| asking.session.home());
+    let wanted = &Wanted { region, ..wanted.clone() };
     let chosen = Wanted { field: field.clone(), ..wanted.clone() };
     let summary = part(l, summarize(asking, &chosen).await)?;
     let summary = match summary {
@@ -124,14 +134,14 @@ async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, ton
         asking.rescoring().list_schedules(asking.request(v1::ListSchedulesRequest::default())).await;
     let schedules = part(l, schedules.map(|answer| answer.into_inner().schedules))?;
     let mut up = Vec::new();
-    if !wanted.region.is_empty() || !wanted.industry.is_empty() {
+    if !wanted.region().is_empty() || !wanted.industry.is_empty() {
         up.push((
             l.say("全部", "all").to_owned(),
-            address(&Wanted { region: String::new(), industry: String::new(), ..chosen.clone() }, when),
+            address(&Wanted { region: Some(String::new()), industry: String::new(), ..chosen.clone() }, when),
         ));
     }
-    for wider in wider_regions(&wanted.region) {
-        up.push((wider.clone(), address(&Wanted { region: wider, ..chosen.clone() }, when)));
+    for wider in wider_regions(wanted.region()) {
+        up.push((wider.clone(), address(&Wanted { region: Some(wider), ..chosen.clone() }, when)));
     }
     Ok(View {
         frame: Frame::of(asking, Part::Overview, when),
@@ -141,8 +151,9 @@ async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, ton
                 (f.clone(), address(&Wanted { field: f.id.clone(), ..wanted.clone() }, when), f.id == field)
             })
             .collect(),
-        region: wanted.region.clone(),
+        region: wanted.region().to_owned(),
         industry: wanted.industry.clone(),
+        field,
         up,
         summary,
         runs: part(l, list_runs(asking).await)?,
@@ -166,7 +177,7 @@ fn wider_regions(region: &str) -> Vec<String> {
 
 fn address(wanted: &Wanted, when: &When) -> String {
     let mut address = format!("/?field={}", encoded(&wanted.field));
-    for (name, value) in [("region", &wanted.region), ("industry", &wanted.industry)] {
+    for (name, value) in [("region", wanted.region()), ("industry", wanted.industry.as_str())] {
         if !value.is_empty() {
             address.push_str(&format!("&{name}={}", encoded(value)));
         }
@@ -178,7 +189,7 @@ fn address(wanted: &Wanted, when: &When) -> String {
 async fn summarize(asking: &Asking, wanted: &Wanted) -> Result<v1::SummarizeTiersResponse, tonic::Status> {
     let request = |basis: v1::TierBasis| v1::SummarizeTiersRequest {
         field: wanted.field.clone(),
-        region: wanted.region.clone(),
+        region: wanted.region().to_owned(),
         industry: wanted.industry.clone(),
         basis: basis.into(),
     };
@@ -204,7 +215,7 @@ fn arrange(asking: &Asking, wanted: &Wanted, when: &When, answer: v1::SummarizeT
     };
     let find = |tier: u32| {
         let mut link = format!("/find?field={}&tier={tier}", encoded(&wanted.field));
-        for (name, value) in [("region", &wanted.region), ("industry", &wanted.industry)] {
+        for (name, value) in [("region", wanted.region()), ("industry", wanted.industry.as_str())] {
             if !value.is_empty() {
                 link.push_str(&format!("&{name}={}", encoded(value)));
             }
@@ -245,7 +256,7 @@ fn arrange(asking: &Asking, wanted: &Wanted, when: &When, answer: v1::SummarizeT
     let regions = answer.regions.iter().map(|g| {
         group(
             g,
-            deeper(&g.code, &wanted.region, Wanted { region: g.code.clone(), ..wanted.clone() }),
+            deeper(&g.code, wanted.region(), Wanted { region: Some(g.code.clone()), ..wanted.clone() }),
             most_region,
         )
     });

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
@@ -136,8 +136,19 @@ impl Browser {
 
     /// The page says this.
     pub(crate) async fn expect(&self, said: &str) {
-        let text = self.text().await;
-        assert!(text.contains(said), "`{said}` in:\n{text}");
+        let begun = Instant::now();
+        let mut text = String::new();
+        while begun.elapsed() < PATIENCE {
+            // A page that is about to give way to the next has no text to read.
+            if let Ok(body) = self.client.find(Locator::Css("body")).await {
+                text = body.text().await.unwrap_or_default();
+            }
+            if text.contains(said) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("`{said}` in:\n{text}");
     }
 
     pub(crate) async fn click(&self, css: &str) {

@@ -4,6 +4,7 @@
 //! `HENGXIN_SCREENSHOTS=docs/screenshots` keeps pictures of the main pages.
 
 #[path = "../command/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod command;
 
 mod browser;

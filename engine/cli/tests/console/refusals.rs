@@ -19,7 +19,7 @@ fn says(path: String, said: &'static [&'static str]) {
 
 #[test]
 fn a_code_with_a_wrong_check_character_is_told_which() {
-    says("/find?q=91330199MAY0005781".to_owned(), &["输入有误", "character 18", "found `1`", "expected `0`"]);
+    says("/find?q=91330199MAY0005781".to_owned(), &["输入有误", "character 18", "is `1`; expected `0`"]);
 }
 
 #[test]

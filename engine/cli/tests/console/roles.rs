@@ -8,6 +8,8 @@ async fn sign_in(browser: &Browser, role: &str, purpose: &str, seconds: i64) {
     browser.write("textarea[name=token]", &token(role, seconds)).await;
     browser.click(&format!("select[name=purpose] option[value='{purpose}']")).await;
     browser.click("form.stacked button").await;
+    // Signed in, or told why not.
+    browser.see(".who span, [role=alert]").await;
 }
 
 #[test]
@@ -83,6 +85,7 @@ fn whoever_signs_out_is_out() {
         sign_in(browser, "regulator", "supervision statutory-duty", 600).await;
         browser.open(&format!("{}/standards/draft", ruled())).await;
         browser.click(".who form button").await;
+        browser.see("textarea[name=token]").await;
         browser.open(&format!("{}/standards", ruled())).await;
         browser.expect("请先登录").await;
     });

@@ -34,7 +34,7 @@ pub(crate) const MANY: usize = 10_000;
 
 /// Codes outside the district.
 pub(crate) fn code(n: u32) -> String {
-    let body = format!("MAZ{n:05}");
+    let body = format!("MAW{n:05}");
     let code = Uscc::assemble(
         *b"91",
         RegionCode::from_digits(330_106).unwrap(),
@@ -195,10 +195,10 @@ fn serve_data(at: &Path, data: &str) -> Serving {
 /// Writes over the store of such a process while it runs.
 pub(crate) fn damage(data: &str) {
     let at: PathBuf = world(|world| world.folder.path().to_owned());
-    let ledger = at.join(data).join("data").join("ledger.db");
+    let ledger = at.join(data).join("data").join("ledger.sqlite");
     let size = std::fs::metadata(&ledger).unwrap().len();
     let nonsense = vec![0x5a; usize::try_from(size).unwrap()];
     // In place, as a disk that fails does.
     std::fs::write(&ledger, nonsense).unwrap();
-    let _ = std::fs::remove_file(ledger.with_extension("db-wal"));
+    let _ = std::fs::remove_file(ledger.with_extension("sqlite-wal"));
 }

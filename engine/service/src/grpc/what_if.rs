@@ -19,6 +19,9 @@ use crate::use_case::what_if::{self as use_case, CountsIn, Fewest, MONTHS, Part,
 /// Most facts told of one change.
 const FACTS_MAX: usize = 50;
 
+/// Most records told.
+const TOLD: usize = 1000;
+
 pub(super) fn trace(
     engine: &Engine,
     request: &v1::TraceTierRequest,
@@ -83,6 +86,8 @@ pub(super) fn what_if(
     let vocabulary = engine.ledger().vocabulary();
     let seen = |record: &&Record| shows(vocabulary, record.code, sight);
     let shown: Vec<&Record> = found.records.iter().filter(seen).collect();
+    let masked = shown.len() < found.records.len();
+    let (shown, left_out) = told(shown, &found.fewest);
     let id = |fact: &FactId| if shown.iter().any(|record| record.fact == *fact) { fact.0 } else { 0 };
     Ok(v1::WhatIfResponse {
         enterprise: enterprise(subject),
@@ -91,9 +96,28 @@ pub(super) fn what_if(
         basis: Some(v1::Basis { as_of: date(as_of), known_at: Some(timestamp(found.known_at)) }),
         present: Some(point(&found.present)),
         fewest: Some(fewest(&found.fewest, id)),
-        masked: shown.len() < found.records.len(),
+        masked,
+        left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
         records: shown.into_iter().map(|shown| record(vocabulary, shown)).collect(),
     })
+}
+
+/// The records that are told, by day and id, and how many are not: an answer must fit into a message.
+fn told<'r>(mut records: Vec<&'r Record>, fewest: &Fewest) -> (Vec<&'r Record>, usize) {
+    let left_out = records.len().saturating_sub(TOLD);
+    if left_out > 0 {
+        let repairs: &[FactId] = match fewest {
+            Fewest::Searched { found: Some((facts, _)), .. } => facts,
+            Fewest::Searched { found: None, .. } | Fewest::NothingLighter => &[],
+        };
+        let key = |record: &&Record| (record.occurred_on, record.fact);
+        records.sort_by_key(|record| {
+            (!repairs.contains(&record.fact), std::cmp::Reverse((record.occurred_on, record.fact)))
+        });
+        records.truncate(TOLD);
+        records.sort_by_key(key);
+    }
+    (records, left_out)
 }
 
 fn fewest(fewest: &Fewest, id: impl Fn(&FactId) -> u64) -> v1::FewestRepairs {
