@@ -117,7 +117,13 @@ impl FromRequestParts<Arc<App>> for Asking {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Asking, Fault> {
-        let here = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        // A form that was sent has no page to come back to.
+        let here = if parts.method == axum::http::Method::GET {
+            parts.uri.clone()
+        } else {
+            axum::http::Uri::default()
+        };
+        let here = here.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let visitor =
             parts.extensions.get::<ConnectInfo<Visitor>>().map(|ConnectInfo(visitor)| visitor.clone());
         let mut session = Session::of(&parts.headers);

@@ -30,7 +30,7 @@ pub(crate) fn bar(counts: &[(u32, u64)], whole: u64, width: u64) -> Vec<Part> {
     parts
 }
 
-/// Share in hundredths of a percent, as people read it.
+/// Share in hundredths of a percent, cut and not rounded, so that no share is told greater than it is.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".to_owned();
@@ -71,22 +71,26 @@ const LEFT: i64 = 46;
 const BOTTOM: i64 = 24;
 const TOP: i64 = 12;
 
-/// The scores (or, where there are none, the tiers) of traced days until `last`.
+/// The scores of traced days until `last`, with gaps where there was none; of days without any score the tiers.
 pub(crate) fn line(points: &[v1::TracedTier], last: &str) -> Line {
     let told: Vec<(i64, &v1::TierPoint)> =
         points.iter().filter_map(|p| p.point.as_ref()).filter_map(|p| Some((day(&p.on)?, p))).collect();
     let (Some((first, _)), Some(last)) = (told.first(), day(last)) else { return Line::default() };
-    let value = |point: &v1::TierPoint| {
-        point
-            .public_score
-            .as_ref()
-            .map_or_else(|| -i64::from(point.tier) * 10_000, |score| score.ten_thousandths)
+    let scored = told.iter().any(|(_, point)| point.public_score.is_some());
+    // Lighter tiers are drawn higher, as better scores are.
+    let value = |point: &v1::TierPoint| match &point.public_score {
+        Some(score) => Some((score.ten_thousandths, score.decimal.clone())),
+        None if scored || point.tier == 0 => None,
+        None => Some((-i64::from(point.tier) * 10_000, point.tier.to_string())),
     };
-    let (mut low, mut high) = (i64::MAX, i64::MIN);
-    for (_, point) in &told {
-        low = low.min(value(point));
-        high = high.max(value(point));
-    }
+    let values = told.iter().filter_map(|(_, point)| value(point));
+    let Some((low, high)) = values.fold(None, |ends, value| match ends {
+        None => Some((value.clone(), value)),
+        Some((low, high)) => Some((std::cmp::min(low, value.clone()), std::cmp::max(high, value))),
+    }) else {
+        return Line::default();
+    };
+    let ((low, low_figure), (high, high_figure)) = (low, high);
     let span = (high - low).max(10_000);
     let days = (last - first).max(1);
     let (width, height) = LINE;
@@ -94,34 +98,29 @@ pub(crate) fn line(points: &[v1::TracedTier], last: &str) -> Line {
     let y = |value: i64| TOP + (high - value) * (height - TOP - BOTTOM) / span;
     let mut path = String::new();
     let mut dots = Vec::new();
+    let mut drawn = false;
     for (on, point) in &told {
-        let at = (x(*on), y(value(point)));
-        path.push_str(&if path.is_empty() {
-            format!("M{} {}", at.0, at.1)
-        } else {
-            format!("H{}V{}", at.0, at.1)
-        });
-        let score = point.public_score.as_ref().map(|s| s.decimal.clone()).unwrap_or_default();
-        let grade = point.public_grade.as_ref().map(|g| g.grade.clone()).unwrap_or_default();
-        dots.push(Dot {
-            x: at.0,
-            y: at.1,
-            tier: point.tier,
-            text: format!("{} · {score} {grade} · {} {}", point.on, point.tier, point.title),
-        });
-    }
-    path.push_str(&format!("H{}", x(last)));
-    let figure = |value: i64| {
-        if told.iter().any(|(_, p)| p.public_score.is_some()) {
-            let (whole, rest) = (value / 10_000, (value % 10_000).abs() / 1_000);
-            if rest == 0 { whole.to_string() } else { format!("{whole}.{rest}") }
-        } else {
-            (-value / 10_000).to_string()
+        let across = x(*on);
+        if drawn {
+            path.push_str(&format!("H{across}"));
         }
-    };
-    let mut scale = vec![(y(high), figure(high))];
+        let Some((value, figure)) = value(point) else {
+            drawn = false;
+            continue;
+        };
+        let down = y(value);
+        path.push_str(&if drawn { format!("V{down}") } else { format!("M{across} {down}") });
+        drawn = true;
+        let grade = point.public_grade.as_ref().map(|g| g.grade.as_str()).unwrap_or_default();
+        let text = format!("{} · {figure} {grade} · {} {}", point.on, point.tier, point.title);
+        dots.push(Dot { x: across, y: down, tier: point.tier, text });
+    }
+    if drawn {
+        path.push_str(&format!("H{}", x(last)));
+    }
+    let mut scale = vec![(y(high), high_figure)];
     if low < high {
-        scale.push((y(low), figure(low)));
+        scale.push((y(low), low_figure));
     }
     let years: Vec<(i64, String)> = (0..=days)
         .map(|n| first + n)
@@ -164,6 +163,8 @@ pub(crate) fn waterfall(lines: &[v1::ExplanationLine]) -> Vec<Option<Step>> {
         .map(|line| {
             let points = line.points.as_ref()?.ten_thousandths;
             if line.kind() == v1::LineKind::Score {
+                high = high.max(points);
+                low = low.min(points);
                 return Some((0, points, "sum"));
             }
             if sums(line.kind()) {
@@ -243,6 +244,28 @@ mod tests {
         assert_eq!(line.dots.len(), 2);
         assert!(line.path.starts_with("M46 12H") && line.path.ends_with("H712"), "{}", line.path);
         assert_eq!(line.scale.iter().map(|(_, t)| t.as_str()).collect::<Vec<_>>(), ["900", "800"]);
+    }
+
+    #[test]
+    fn a_day_without_a_score_is_a_gap_and_no_score_of_nothing() {
+        let point = |on: &str, score: Option<i64>| v1::TracedTier {
+            point: Some(v1::TierPoint {
+                on: on.to_owned(),
+                tier: 3,
+                public_score: score
+                    .map(|s| v1::Points { decimal: s.to_string(), ten_thousandths: s * 10_000 }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let days =
+            [point("2026-01-01", Some(900)), point("2026-03-01", None), point("2026-05-01", Some(800))];
+        let drawn = line(&days, "2026-12-31");
+        assert_eq!(drawn.dots.len(), 2);
+        assert_eq!(drawn.path.matches('M').count(), 2, "{}", drawn.path);
+        assert_eq!(drawn.scale.iter().map(|(_, t)| t.as_str()).collect::<Vec<_>>(), ["900", "800"]);
+        let tiers = line(&[point("2026-01-01", None)], "2026-12-31");
+        assert_eq!(tiers.scale.iter().map(|(_, t)| t.as_str()).collect::<Vec<_>>(), ["3"]);
     }
 
     #[test]

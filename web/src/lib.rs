@@ -22,12 +22,18 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, map_response};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use hengxin_service::{Access, Local};
+use tonic::Status;
+
+use crate::ask::Asking;
+use crate::frame::Part;
+use crate::problem::Fault;
+use crate::when::When;
 
 /// What the pages are told when they are set up.
 #[derive(Clone, Debug)]
@@ -40,6 +46,13 @@ pub struct Setup {
     pub access: Arc<Access>,
     /// Whether the pages are reached through TLS, so that cookies never travel without.
     pub encrypted: bool,
+    /// Whether only this machine reaches the pages: then no other name for it is answered, so that a page from elsewhere
+    /// cannot pass for ours by giving its own name our address.
+    pub only_here: bool,
+    /// Fields a special report can be about, as records name them.
+    pub report_fields: Vec<Named>,
+    /// Whether reports can be had as PDF here.
+    pub documents: bool,
     /// Where others reach these pages, such as `https://credit.example.cn`, for the QR code of reports; empty: reports hold
     /// number and code alone.
     pub address: String,
@@ -95,8 +108,57 @@ pub fn pages(setup: Setup, local: Local) -> Router {
         .fallback(page::missing)
         .layer(DefaultBodyLimit::max(FORM_MAX))
         .layer(map_response(guarded))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), told))
         .layer(axum::middleware::from_fn(unshared))
         .with_state(app)
+}
+
+/// What the frame of the server refuses by itself, as a page like any other: addresses and forms that cannot be read, methods a
+/// page does not have.
+async fn told(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if app.setup.only_here && !is_here(&app.setup, &parts.headers) {
+        return (
+            StatusCode::MISDIRECTED_REQUEST,
+            "此地址不是本服务 · this is not the address of this service",
+        )
+            .into_response();
+    }
+    let asking = match Asking::from_request_parts(&mut parts, &app).await {
+        Ok(asking) => asking,
+        Err(fault) => return fault.into_response(),
+    };
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let kind =
+        response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !response.status().is_client_error() || kind.starts_with("text/html") {
+        return response;
+    }
+    let code = response.status();
+    let status = match code {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Status::not_found("no such page"),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Status::resource_exhausted(format!("the form has more than {FORM_MAX} bytes"))
+        }
+        _ => Status::invalid_argument("the address or the form has a part that cannot be read"),
+    };
+    let mut page = Fault::of(&asking, Part::Other, &When::default(), status).into_response();
+    *page.status_mut() = code;
+    page
+}
+
+/// Whether a request names this machine.
+fn is_here(setup: &Setup, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let ours = setup
+        .address
+        .split_once("://")
+        .map_or("", |(_, rest)| rest.split([':', '/']).next().unwrap_or_default());
+    ["127.0.0.1", "::1", "localhost"].contains(&name) || (!ours.is_empty() && name.eq_ignore_ascii_case(ours))
 }
 
 /// What every answer says to the browser.

@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_moment_is_shown_in_chinese_time_and_read_back_to_the_nanosecond() {
         let moment = prost_types::Timestamp { seconds: 1_793_433_600, nanos: 123_456_000 };
-        assert_eq!(shown(Some(&moment)), "2026-10-31 08:00:00");
+        assert_eq!(shown(Some(&moment)), "2026-10-31 16:00:00");
         let when = When { known_at: written(Some(&moment)), ..When::default() };
         assert_eq!(when.known_at().expect("a moment"), Some(moment));
     }

@@ -46,9 +46,9 @@ pub struct Arguments {
     no_serve: bool,
     #[command(flatten)]
     socket: serve::Socket,
-    /// Where the console is found; when somebody else has the port, on a free one.
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
-    console: SocketAddr,
+    /// Where the console is found. Without this 127.0.0.1:8080, or a free port when that is taken.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    console: Option<SocketAddr>,
 }
 
 /// The strictest tier met, an enterprise in it, and the field.
@@ -68,8 +68,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     deliver(&ledger, as_of)?;
     let fields: Vec<String> = catalogue.fields().map(str::to_owned).collect();
     let access = Arc::new(Access::open());
-    let console = free(arguments.console);
-    let people = pages::people(&catalogue, as_of, &access, console, false, "");
+    let console = arguments.console.unwrap_or_else(|| free(pages::DEFAULT));
+    let typesetter = serve::typesetter(None)?;
+    let people = pages::people(&catalogue, as_of, &access, Some(console), false, typesetter.is_some(), "");
     let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
     let worst = score_all(&engine, &fields, as_of, arguments.enterprises)?;
     let runner = Population::new(Arc::clone(engine.catalogue()), engine.ledger().clone());
@@ -90,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         address: arguments.socket.listen,
         people: Some(people),
         runs: Some(setup),
-        typesetter: serve::typesetter(None)?,
+        typesetter,
         ..Config::default()
     };
     serve::until_stopped(config, engine, |address, console| {

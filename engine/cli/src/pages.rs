@@ -1,20 +1,25 @@
 //! Pages for people beside the service.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use hengxin_core::date::Date;
+use hengxin_service::use_case::report::known_fields;
 use hengxin_service::{Access, People};
 use hengxin_standard::Catalogue;
 use hengxin_web::{Named, Setup};
 
-/// The pages over a catalogue, at an address of their own.
+/// Where the console is when nobody says where.
+pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// The pages over a catalogue, at an address of their own: that of the user, or the usual one while nobody else has it.
 pub fn people(
     catalogue: &Catalogue,
     today: Date,
     access: &Arc<Access>,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     encrypted: bool,
+    documents: bool,
     found_at: &str,
 ) -> People {
     // Fields without a policy in force today have no tiers today; they are shown under their newest policy's name.
@@ -31,8 +36,15 @@ pub fn people(
         fields,
         public_standard: public.into_iter().next().unwrap_or_default(),
         access: Arc::clone(access),
-        encrypted,
+        encrypted: encrypted || found_at.starts_with("https://"),
+        only_here: address.unwrap_or(DEFAULT).ip().is_loopback(),
+        report_fields: known_fields(&catalogue.vocabulary)
+            .into_iter()
+            .map(|(id, title)| Named { id: id.to_owned(), title: title.to_owned() })
+            .collect(),
+        documents,
         address: found_at.trim_end_matches('/').to_owned(),
     };
-    People { address, pages: Arc::new(move |local| hengxin_web::pages(setup.clone(), local)) }
+    let (address, required) = (address.unwrap_or(DEFAULT), address.is_some());
+    People { address, required, pages: Arc::new(move |local| hengxin_web::pages(setup.clone(), local)) }
 }

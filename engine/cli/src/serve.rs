@@ -24,6 +24,8 @@ Examples:
   hengxin serve --data /srv/hengxin --listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key \\
     --client-ca clients.pem --access policies
   hengxin serve --tls-cert server.pem --tls-key server.key --client-ca clients.pem --access policies --log-json
+  hengxin serve --tls-cert server.pem --tls-key server.key --client-ca clients.pem --access policies \\
+    --console 0.0.0.0:8443 --console-url https://credit.example.cn
   grpcurl -plaintext 127.0.0.1:50051 list
 
 Ctrl-C or SIGTERM drains: health says NOT_SERVING, requests under way are finished, queued writes reach the disk.
@@ -71,11 +73,12 @@ pub struct Arguments {
     /// Answer `GET /metrics` there, in plain text, as Prometheus reads it.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
-    /// Where people find the console; encrypted like gRPC when there is a certificate.
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
-    console: SocketAddr,
+    /// Where people find the console, encrypted like gRPC when there is a certificate. Without this 127.0.0.1:8080, or none
+    /// when that is taken.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    console: Option<SocketAddr>,
     /// No console.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "console")]
     no_console: bool,
     /// Where others reach the console, for the QR code of reports, such as `https://credit.example.cn`.
     #[arg(long, default_value = "", value_name = "URL", hide_default_value = true)]
@@ -137,9 +140,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let today = crate::today()?;
     let catalogue = Arc::new(arguments.place.catalogue()?);
     let ledger = arguments.place.create(&catalogue)?;
+    let typesetter = typesetter(arguments.typesetter.as_deref())?;
     let people = (!arguments.no_console).then(|| {
         let (address, url) = (arguments.console, &arguments.console_url);
-        pages::people(&catalogue, today, &access, address, tls.is_some(), url)
+        pages::people(&catalogue, today, &access, address, tls.is_some(), typesetter.is_some(), url)
     });
     let runner = Arc::new(Population::new(Arc::clone(&catalogue), ledger.clone()));
     let engine = Engine::open(catalogue, ledger, EngineOptions::default()).map_err(problem)?;
@@ -154,7 +158,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         notice: Duration::from_secs(arguments.notice),
         metrics: arguments.metrics,
         people,
-        typesetter: typesetter(arguments.typesetter.as_deref())?,
+        typesetter,
         load: Load { connections: arguments.connections as usize, ..Load::default() },
     };
     let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -168,10 +172,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Refuses a console that would be open to more people than gRPC is to programs.
 fn expect_guarded(arguments: &Arguments, encrypted: bool) -> Result<(), Failure> {
-    let address = arguments.console;
-    if address.ip().is_loopback() {
+    let Some(address) = arguments.console.filter(|address| !address.ip().is_loopback()) else {
         return Ok(());
-    }
+    };
     if !encrypted && !arguments.plaintext {
         return Err(Failure::Input(format!(
             "--console: found {address}, beyond this machine and without TLS; expected --tls-cert and --tls-key, or \

@@ -99,6 +99,8 @@ pub type MakePages = Arc<dyn Fn(Local) -> Router + Send + Sync>;
 pub struct People {
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
+    /// Whether there is no service without them; else a port that is taken is told and done without.
+    pub required: bool,
     /// What to show there.
     pub pages: MakePages,
 }

@@ -136,7 +136,15 @@ pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
     let certificates = config.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
     let (listener, address) = listen(config.address)?;
     let metrics = config.metrics.map(|address| listen(address).map(|(listener, _)| listener)).transpose()?;
-    let people = config.people.as_ref().map(|people| listen(people.address)).transpose()?;
+    let people = match config.people.as_ref().map(|people| (people, listen(people.address))) {
+        None => None,
+        Some((_, Ok(taken))) => Some(taken),
+        Some((people, Err(error))) if people.required => return Err(error),
+        Some((_, Err(error))) => {
+            tracing::warn!(target: "hengxin::server", "no console: {error}");
+            None
+        }
+    };
     Ok(Bound { config, engine, listener, address, metrics, people, certificates })
 }
 

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use hengxin_proto::v1;
 use tonic::{Code, Status};
 
-use super::{grade, points, sign_in};
+use super::{grade, line_title, points, reading, sign_in};
 use crate::ask::Asking;
 use crate::form;
 use crate::frame::{Frame, Part};
@@ -123,7 +123,12 @@ async fn attempt_on(asking: &Asking, text: String, draft: &Draft) -> Result<Trie
         lines: lines
             .iter()
             .map(|line| {
-                (line.depth.min(6), line.title.clone(), line.reading.clone(), points(line.points.as_ref()))
+                (
+                    line.depth.min(6),
+                    line_title(l, line),
+                    reading(l, &line.reading),
+                    points(line.points.as_ref()),
+                )
             })
             .collect(),
     })

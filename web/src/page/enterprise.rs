@@ -9,7 +9,9 @@ use axum::response::IntoResponse;
 use hengxin_proto::v1;
 use tonic::Status;
 
-use super::{Share, grade, part, points, sign_in, signed, source, status_of_figures};
+use super::{
+    Share, grade, is_sum, line_title, part, points, reading, sign_in, signed, source, status_of_figures,
+};
 use crate::ask::Asking;
 use crate::chart::{self, Line, Step};
 use crate::frame::{Frame, Part};
@@ -100,6 +102,8 @@ struct Record {
     title: String,
     fields: Vec<(String, String)>,
     effects: Vec<String>,
+    /// What is said when there is no effect to tell.
+    otherwise: &'static str,
     counts: bool,
     marks: Vec<String>,
 }
@@ -110,6 +114,7 @@ struct View {
     frame: Frame,
     code: String,
     enterprise: v1::Enterprise,
+    as_of: String,
     known_at: String,
     fields: Vec<InField>,
     field: String,
@@ -193,6 +198,7 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
     let (decided, alone) = match chosen {
         Share::There(decision) => (Share::There(decided(l, &decision, &mut effects)), None),
         Share::Absent(why) => {
+            effects.masked = true;
             let request = v1::EvaluateRequest {
                 enterprise: code.to_owned(),
                 standard: asking.setup().public_standard.clone(),
@@ -210,11 +216,15 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
             (Share::Absent(why), alone)
         }
     };
+    if let Share::There(days) = part(l, until(asking, code, &field, &basis).await)? {
+        effects.until = days;
+    }
     let past = part(l, past(asking, code, &field, &basis).await)?;
     let (records, more) = records(asking, code, wanted, when, &basis, &effects).await?;
     Ok(View {
         frame: Frame::of(asking, Part::Find, when),
         code: enterprise.code.clone(),
+        as_of: basis.as_of.clone(),
         known_at: shown(basis.known_at.as_ref()),
         fields: in_fields,
         change: when.on(&format!("/enterprises/{}/change?field={}", encoded(code), encoded(&field))),
@@ -232,7 +242,13 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
 
 /// What each fact does, by its id.
 #[derive(Default)]
-struct Effects(HashMap<u64, Vec<(String, bool)>>);
+struct Effects {
+    told: HashMap<u64, Vec<(String, bool)>>,
+    /// First days on which facts count nowhere, as far as they are known.
+    until: HashMap<u64, String>,
+    /// Whether evidence is left out, so that silence says nothing.
+    masked: bool,
+}
 
 impl Effects {
     fn add(&mut self, l: Language, evidence: &v1::Evidence, place: &str) {
@@ -243,7 +259,7 @@ impl Effects {
         } else {
             format!("{place}：{}", l.say("计入", "counts"))
         };
-        let all = self.0.entry(evidence.fact_id).or_default();
+        let all = self.told.entry(evidence.fact_id).or_default();
         let new = (text, evidence.counted);
         if !all.contains(&new) {
             all.push(new);
@@ -319,6 +335,7 @@ fn method_words(l: Language, method: &v1::TierMethod) -> String {
 }
 
 fn side(l: Language, public: bool, result: &v1::Evaluation, effects: &mut Effects) -> Side {
+    effects.masked |= result.masked;
     let lines = result.explanation.as_ref().map(|e| e.lines.as_slice()).unwrap_or_default();
     for line in lines {
         for evidence in &line.evidence {
@@ -412,28 +429,13 @@ fn unknown_words(l: Language, unknown: &v1::UnknownIndicator) -> String {
 fn ways(l: Language, lines: &[v1::ExplanationLine]) -> Vec<Way> {
     let steps = chart::waterfall(lines);
     let arranged = lines.iter().zip(steps).map(|(line, step)| {
-        let sum = matches!(line.kind(), v1::LineKind::Dimension | v1::LineKind::Score);
-        let title = match line.kind() {
-            v1::LineKind::Base => l.say("基础分", "base"),
-            v1::LineKind::Clip => l.say("上下限调整", "floor or cap"),
-            v1::LineKind::Weighting => l.say("权重调整", "weights"),
-            v1::LineKind::Renormalised => l.say("缺项重新分配", "unknown left out"),
-            v1::LineKind::ScaleClip => l.say("分值范围调整", "ends of the scale"),
-            v1::LineKind::Rounding => l.say("取整", "rounding"),
-            v1::LineKind::Score => l.say("得分", "score"),
-            v1::LineKind::Dimension | v1::LineKind::Indicator | v1::LineKind::Unspecified => "",
-        };
-        let title = match (title, line.title.as_str()) {
-            ("", own) => own.to_owned(),
-            (word, "") => word.to_owned(),
-            (word, own) => format!("{own} · {word}"),
-        };
+        let sum = is_sum(line);
         Way {
             depth: line.depth.min(6),
             kind: if sum { "sum" } else { "part" },
-            title,
+            title: line_title(l, line),
             reading: if line.unknown_reason.is_empty() {
-                line.reading.clone()
+                reading(l, &line.reading)
             } else {
                 l.say("未知", "unknown").to_owned()
             },
@@ -447,6 +449,25 @@ fn ways(l: Language, lines: &[v1::ExplanationLine]) -> Vec<Way> {
         }
     });
     arranged.collect()
+}
+
+/// First days on which facts that count now count nowhere, by id.
+async fn until(
+    asking: &Asking,
+    code: &str,
+    field: &str,
+    basis: &v1::Basis,
+) -> Result<HashMap<u64, String>, Status> {
+    let request = v1::WhatIfRequest {
+        enterprise: code.to_owned(),
+        field: field.to_owned(),
+        as_of: basis.as_of.clone(),
+        known_at: basis.known_at,
+        months: 0,
+    };
+    let answer = asking.supervision().what_if(asking.request(request)).await?.into_inner();
+    let days = answer.records.into_iter().filter(|record| !record.counts_until.is_empty());
+    Ok(days.map(|record| (record.fact_id, record.counts_until)).collect())
 }
 
 async fn past(asking: &Asking, code: &str, field: &str, basis: &v1::Basis) -> Result<Past, Status> {
@@ -519,13 +540,19 @@ async fn records(
     };
     let answer = asking.ledger().list_facts(asking.request(request)).await?.into_inner();
     let records = answer.facts.iter().map(|fact| {
-        let found = effects.0.get(&fact.fact_id).map(Vec::as_slice).unwrap_or_default();
+        let until = effects
+            .until
+            .get(&fact.fact_id)
+            .map(|day| format!("{day} {}", l.say("起不再计入", "and later: counts no more")));
+        let found = effects.told.get(&fact.fact_id).map(Vec::as_slice).unwrap_or_default();
         let mut marks = Vec::new();
         if !fact.repaired_on.is_empty() {
             marks.push(format!("{} {}", l.say("修复于", "repaired on"), fact.repaired_on));
         }
         for objection in &fact.objections {
-            marks.push(format!("{} {}–{}", l.say("异议", "objection"), objection.from, objection.until));
+            let until =
+                if objection.until.is_empty() { l.say("处理中", "open") } else { &objection.until };
+            marks.push(format!("{} {} → {until}", l.say("异议", "objection"), objection.from));
         }
         if !fact.publicity_until.is_empty() {
             marks.push(format!("{} {}", l.say("公示至", "public until"), fact.publicity_until));
@@ -546,7 +573,14 @@ async fn records(
                     (field.title.clone(), if field.masked { hidden.to_owned() } else { field.text.clone() })
                 })
                 .collect(),
-            effects: found.iter().map(|(text, _)| text.clone()).collect(),
+            effects: found.iter().map(|(text, _)| text.clone()).chain(until).collect(),
+            otherwise: if fact.occurred_on.as_str() > basis.as_of.as_str() {
+                l.say("评价日之后的记录", "after the date")
+            } else if effects.masked {
+                l.say("影响不予显示", "effect not shown")
+            } else {
+                l.say("不影响本领域的评价", "no effect in this field")
+            },
             counts: found.iter().any(|(_, counts)| *counts),
             marks,
         }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::Query;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use hengxin_proto::v1;
 
@@ -58,9 +58,14 @@ pub(crate) async fn show(
     let when = When { as_of: wanted.as_of.clone(), known_at: wanted.known_at.clone() };
     let typed = headers.contains_key("hx-request");
     let code = wanted.q.trim().to_ascii_uppercase();
-    if code.len() == 18 && code.bytes().all(|b| b.is_ascii_alphanumeric()) && !typed {
+    if code.len() == 18 && code.bytes().all(|b| b.is_ascii_alphanumeric()) {
         // A code that is wrong is told so there, with the character that does not fit.
-        return Ok(Redirect::to(&when.on(&format!("/enterprises/{code}"))).into_response());
+        let address = when.on(&format!("/enterprises/{code}"));
+        return Ok(if typed {
+            ([("hx-redirect", address)], StatusCode::NO_CONTENT).into_response()
+        } else {
+            Redirect::to(&address).into_response()
+        });
     }
     match view(&asking, wanted, &when).await {
         Ok(view) => Ok(Page(HeaderMap::new(), view).into_response()),
@@ -122,13 +127,16 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
             })
             .collect();
         if !answer.next_page_token.is_empty() {
-            let mut address = format!("/find?q={}&field={}", encoded(wanted.q.trim()), encoded(&field));
-            for (name, value) in [
-                ("tier", &wanted.tier),
-                ("region", &region),
-                ("industry", &wanted.industry),
-                ("page", &answer.next_page_token),
-            ] {
+            // The region is written even when it is empty: without it a list begins at home.
+            let mut address = format!(
+                "/find?q={}&field={}&region={}",
+                encoded(wanted.q.trim()),
+                encoded(&field),
+                encoded(&region)
+            );
+            for (name, value) in
+                [("tier", &wanted.tier), ("industry", &wanted.industry), ("page", &answer.next_page_token)]
+            {
                 if !value.is_empty() {
                     address.push_str(&format!("&{name}={}", encoded(value)));
                 }

@@ -43,6 +43,10 @@ pub(crate) fn part<T>(l: Language, answer: Result<T, Status>) -> Result<Share<T>
             Code::PermissionDenied => Ok(Share::Absent(
                 l.say("您的角色或用途不包括此项。", "Your role or purpose does not include this.").to_owned(),
             )),
+            Code::DeadlineExceeded | Code::ResourceExhausted => Ok(Share::Absent(
+                l.say("暂时未能取得，请稍后再试。", "Not available at the moment; try again later.")
+                    .to_owned(),
+            )),
             Code::NotFound | Code::FailedPrecondition | Code::Unimplemented => {
                 Ok(Share::Absent(status.message().to_owned()))
             }
@@ -62,6 +66,39 @@ pub(crate) fn signed(points: &v1::Points) -> String {
         format!("+{}", points.decimal)
     } else {
         points.decimal.replace('-', "−")
+    }
+}
+
+/// What a line on the way to a score is called.
+pub(crate) fn line_title(l: Language, line: &v1::ExplanationLine) -> String {
+    let word = match line.kind() {
+        v1::LineKind::Base => l.say("基础分", "base"),
+        v1::LineKind::Clip => l.say("上下限调整", "floor or cap"),
+        v1::LineKind::Weighting => l.say("权重调整", "weights"),
+        v1::LineKind::Renormalised => l.say("缺项重新分配", "unknown left out"),
+        v1::LineKind::ScaleClip => l.say("分值范围调整", "ends of the scale"),
+        v1::LineKind::Rounding => l.say("取整", "rounding"),
+        v1::LineKind::Score => l.say("得分", "score"),
+        v1::LineKind::Dimension | v1::LineKind::Indicator | v1::LineKind::Unspecified => "",
+    };
+    match (word, line.title.as_str()) {
+        ("", own) => own.to_owned(),
+        (word, "") => word.to_owned(),
+        (word, own) => format!("{own} · {word}"),
+    }
+}
+
+/// Whether a line is a sum of those before it.
+pub(crate) fn is_sum(line: &v1::ExplanationLine) -> bool {
+    matches!(line.kind(), v1::LineKind::Dimension | v1::LineKind::Score)
+}
+
+/// What was measured, with its unit in the language of the page.
+pub(crate) fn reading(l: Language, reading: &str) -> String {
+    let units = [(" yuan", " 元"), (" days", " 天"), (" months", " 个月"), (" years", " 年")];
+    match units.iter().find_map(|(english, chinese)| Some((reading.strip_suffix(english)?, *chinese))) {
+        Some((figure, chinese)) if l == Language::Chinese => format!("{figure}{chinese}"),
+        Some(_) | None => reading.to_owned(),
     }
 }
 
@@ -96,5 +133,26 @@ pub(crate) fn status_of_figures(l: Language, edition: Option<&v1::EditionReferen
             l.say("样例数值，非官方标准", "sample figures, not an official standard")
         }
         Some(v1::FigureStatus::Unspecified) | None => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_in_the_language_of_the_page() {
+        assert_eq!(reading(Language::Chinese, "2000.5 yuan"), "2000.5 元");
+        assert_eq!(reading(Language::Chinese, "80%"), "80%");
+        assert_eq!(reading(Language::English, "3 months"), "3 months");
+    }
+
+    #[test]
+    fn what_takes_away_has_the_sign_of_print() {
+        let points =
+            |decimal: &str, ten_thousandths| v1::Points { decimal: decimal.to_owned(), ten_thousandths };
+        assert_eq!(signed(&points("30", 300_000)), "+30");
+        assert_eq!(signed(&points("-0.5", -5_000)), "−0.5");
+        assert_eq!(signed(&points("0", 0)), "0");
     }
 }

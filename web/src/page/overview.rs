@@ -57,7 +57,16 @@ struct Move {
     from: String,
     to: String,
     count: u64,
-    worse: bool,
+    way: Way,
+}
+
+/// Which way a move goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Stricter,
+    Lighter,
+    /// To or from no tier at all.
+    Neither,
 }
 
 struct Summary {
@@ -80,6 +89,8 @@ struct View {
     up: Vec<(String, String)>,
     summary: Share<Summary>,
     runs: Share<Vec<Run>>,
+    /// Whether a run is under way, so that the page looks again.
+    moving: bool,
     schedules: Share<Vec<v1::Schedule>>,
 }
 
@@ -105,6 +116,7 @@ pub(crate) struct Run {
 struct RunsView {
     frame: Frame,
     runs: Share<Vec<Run>>,
+    moving: bool,
 }
 
 /// The page.
@@ -133,6 +145,7 @@ async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, ton
     let schedules =
         asking.rescoring().list_schedules(asking.request(v1::ListSchedulesRequest::default())).await;
     let schedules = part(l, schedules.map(|answer| answer.into_inner().schedules))?;
+    let runs = part(l, list_runs(asking).await)?;
     let mut up = Vec::new();
     if !wanted.region().is_empty() || !wanted.industry.is_empty() {
         up.push((
@@ -140,7 +153,7 @@ async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, ton
             address(&Wanted { region: Some(String::new()), industry: String::new(), ..chosen.clone() }, when),
         ));
     }
-    for wider in wider_regions(wanted.region()) {
+    for wider in wider_regions(wanted.region()).into_iter().filter(|wider| wider != wanted.region()) {
         up.push((wider.clone(), address(&Wanted { region: Some(wider), ..chosen.clone() }, when)));
     }
     Ok(View {
@@ -156,7 +169,8 @@ async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, ton
         field,
         up,
         summary,
-        runs: part(l, list_runs(asking).await)?,
+        moving: moving(&runs),
+        runs,
         schedules,
     })
 }
@@ -176,11 +190,11 @@ fn wider_regions(region: &str) -> Vec<String> {
 }
 
 fn address(wanted: &Wanted, when: &When) -> String {
-    let mut address = format!("/?field={}", encoded(&wanted.field));
-    for (name, value) in [("region", wanted.region()), ("industry", wanted.industry.as_str())] {
-        if !value.is_empty() {
-            address.push_str(&format!("&{name}={}", encoded(value)));
-        }
+    // The region is written even when it is empty: without it a list begins at home.
+    let (field, region) = (encoded(&wanted.field), encoded(wanted.region()));
+    let mut address = format!("/?field={field}&region={region}");
+    if !wanted.industry.is_empty() {
+        address.push_str(&format!("&industry={}", encoded(&wanted.industry)));
     }
     when.on(&address)
 }
@@ -275,7 +289,11 @@ fn arrange(asking: &Asking, wanted: &Wanted, when: &When, answer: v1::SummarizeT
         from: named(m.from),
         to: named(m.to),
         count: m.count,
-        worse: m.to > m.from && m.from > 0,
+        way: match (m.from, m.to) {
+            (0, _) | (_, 0) => Way::Neither,
+            (from, to) if to > from => Way::Stricter,
+            _ => Way::Lighter,
+        },
     });
     Summary {
         total,
@@ -326,12 +344,24 @@ async fn list_runs(asking: &Asking) -> Result<Vec<Run>, tonic::Status> {
         .collect())
 }
 
+/// Whether a run waits or is under way. Whoever looks at runs that stand still leaves no trail every few seconds.
+fn moving(runs: &Share<Vec<Run>>) -> bool {
+    match runs {
+        Share::There(runs) => runs.iter().any(|run| matches!(run.state, "waits" | "goes")),
+        Share::Absent(_) => false,
+    }
+}
+
 /// The runs alone, asked for again every few seconds while the page is open.
 pub(crate) async fn runs(asking: Asking) -> Result<impl IntoResponse, Fault> {
     let when = When::default();
+    sign_in::expect_known(&asking).map_err(|status| Fault::of(&asking, Part::Overview, &when, status))?;
     let runs = part(asking.session.language, list_runs(&asking).await);
     let runs = runs.map_err(|status| Fault::of(&asking, Part::Overview, &when, status))?;
-    Ok(Page(HeaderMap::new(), RunsView { frame: Frame::of(&asking, Part::Overview, &when), runs }))
+    Ok(Page(
+        HeaderMap::new(),
+        RunsView { frame: Frame::of(&asking, Part::Overview, &when), moving: moving(&runs), runs },
+    ))
 }
 
 #[cfg(test)]

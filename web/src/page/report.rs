@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 use hengxin_proto::v1;
 use tonic::Status;
 
-use super::{grade, points, sign_in, signed, source, status_of_figures};
+use super::{grade, is_sum, line_title, points, reading, sign_in, signed, source, status_of_figures};
 use crate::Named;
 use crate::ask::Asking;
 use crate::form;
 use crate::frame::{Frame, Part};
 use crate::problem::{Fault, Page};
-use crate::when::{When, encoded, shown};
+use crate::when::{When, encoded, shown, written};
 use crate::words::Language;
 
 /// What a kind of report is called.
@@ -50,7 +50,9 @@ struct Earlier {
 struct OrderView {
     frame: Frame,
     wanted: Wanted,
+    name: String,
     fields: Vec<Named>,
+    report_fields: Vec<Named>,
     request_id: String,
     from: String,
     earlier: Vec<Earlier>,
@@ -76,6 +78,11 @@ async fn order_view(
     sign_in::expect_known(asking)?;
     form::prepare(asking, headers)?;
     let l = asking.session.language;
+    // By today's name, whatever day is asked for: what is wrong with that is told when the report is ordered.
+    let request = v1::GetEnterpriseRequest { name: wanted.enterprise.clone(), ..Default::default() };
+    let found = asking.ledger().get_enterprise(asking.request(request)).await?.into_inner();
+    let today = found.basis.clone().unwrap_or_default().as_of;
+    let as_of = if wanted.as_of.is_empty() { &today } else { &wanted.as_of };
     let request =
         v1::ListReportsRequest { parent: wanted.enterprise.clone(), page_size: 20, ..Default::default() };
     let earlier = asking.reports().list_reports(asking.request(request)).await;
@@ -84,14 +91,15 @@ async fn order_view(
         super::Share::Absent(_) => Vec::new(),
     };
     // Two years unless somebody says otherwise; five are the most.
-    let from = wanted
-        .as_of
+    let from = as_of
         .parse::<jiff::civil::Date>()
         .ok()
         .and_then(|day| day.checked_sub(jiff::Span::new().years(2)).ok());
     Ok(OrderView {
         frame: Frame::of(asking, Part::Find, when),
+        name: found.enterprise.unwrap_or_default().display_name,
         fields: asking.setup().fields.clone(),
+        report_fields: asking.setup().report_fields.clone(),
         request_id: form::random()?,
         from: from.map(|day| day.to_string()).unwrap_or_default(),
         earlier: earlier
@@ -119,6 +127,7 @@ pub(crate) struct Order {
     as_of: String,
     known_at: String,
     field: String,
+    special_field: String,
     from: String,
     purpose: String,
 }
@@ -146,13 +155,17 @@ async fn issue_number(asking: &Asking, order: &Order, when: &When) -> Result<Str
             )));
         }
     };
-    let of_fields = kind != v1::ReportKind::Public && !order.field.is_empty();
+    let field = match kind {
+        v1::ReportKind::Evaluation => &order.field,
+        v1::ReportKind::Special => &order.special_field,
+        v1::ReportKind::Public | v1::ReportKind::Unspecified => "",
+    };
     let request = v1::IssueReportRequest {
         enterprise: order.enterprise.trim().to_owned(),
         kind: kind.into(),
         as_of: order.as_of.trim().to_owned(),
         known_at: when.known_at()?,
-        fields: if of_fields { vec![order.field.clone()] } else { Vec::new() },
+        fields: if field.is_empty() { Vec::new() } else { vec![field.to_owned()] },
         from: if kind == v1::ReportKind::Special { order.from.trim().to_owned() } else { String::new() },
         r#use: order.purpose.clone(),
         request_id: order.request_id.clone(),
@@ -164,7 +177,10 @@ async fn issue_number(asking: &Asking, order: &Order, when: &When) -> Result<Str
 /// A section as it prints.
 struct Section {
     title: String,
-    not_delivered: bool,
+    /// Whether nothing of it may be shown here.
+    withheld: bool,
+    /// Registers behind it that were not delivered.
+    missing: String,
     records: Vec<Record>,
 }
 
@@ -210,6 +226,7 @@ struct ReportView {
     tiers: Vec<Tier>,
     back: String,
     check: String,
+    documents: bool,
 }
 
 /// The report as a page that prints.
@@ -222,7 +239,6 @@ pub(crate) async fn show(asking: Asking, Path(number): Path<String>) -> Result<i
 
 async fn report_view(asking: &Asking, number: String, when: &When) -> Result<ReportView, Status> {
     sign_in::expect_known(asking)?;
-    let l = asking.session.language;
     let answer =
         asking.reports().get_report(asking.request(v1::GetReportRequest { number })).await?.into_inner();
     let report = answer.report.unwrap_or_default();
@@ -234,13 +250,15 @@ async fn report_view(asking: &Asking, number: String, when: &When) -> Result<Rep
         known_at: shown(report.known_at.as_ref()),
         digest: answer.digest,
         sections: report.sections.iter().map(section).collect(),
-        tiers: report.tiers.iter().map(|tier| self::tier(l, asking, tier)).collect(),
-        back: format!("/enterprises/{}?as_of={}", encoded(&code), encoded(&report.as_of)),
+        tiers: report.tiers.iter().map(|tier| self::tier(asking, tier)).collect(),
+        back: When { as_of: report.as_of.clone(), known_at: written(report.known_at.as_ref()) }
+            .on(&format!("/enterprises/{}", encoded(&code))),
         check: format!(
             "/verify?number={}&code={}",
             encoded(&report.number),
             encoded(&report.verification_code)
         ),
+        documents: asking.setup().documents,
         report,
     })
 }
@@ -266,10 +284,17 @@ fn section(section: &v1::ReportSection) -> Section {
             })
             .collect(),
     });
-    Section { title: section.title.clone(), not_delivered: section.not_delivered, records: records.collect() }
+    Section {
+        title: section.title.clone(),
+        withheld: section.withheld,
+        missing: section.missing_registers.join("、"),
+        records: records.collect(),
+    }
 }
 
-fn tier(l: Language, asking: &Asking, decision: &v1::TierDecision) -> Tier {
+fn tier(asking: &Asking, decision: &v1::TierDecision) -> Tier {
+    // A report is in one language, whoever looks at it.
+    let l = Language::Chinese;
     let named = asking.setup().fields.iter().find(|field| field.id == decision.field);
     let sides = [&decision.public_result, &decision.industry_result];
     Tier {
@@ -298,32 +323,15 @@ fn side(l: Language, result: &v1::Evaluation) -> Side {
         lines: lines
             .iter()
             .map(|line| {
-                let sum = matches!(line.kind(), v1::LineKind::Dimension | v1::LineKind::Score);
+                let sum = is_sum(line);
                 let value = line
                     .points
                     .as_ref()
                     .map_or_else(|| "–".to_owned(), |p| if sum { p.decimal.clone() } else { signed(p) });
-                let title = if line.title.is_empty() {
-                    kind_of_line(l, line.kind()).to_owned()
-                } else {
-                    line.title.clone()
-                };
-                (line.depth.min(6), title, line.reading.clone(), value, source(l, line.source.as_ref()))
+                let title = line_title(l, line);
+                (line.depth.min(6), title, reading(l, &line.reading), value, source(l, line.source.as_ref()))
             })
             .collect(),
-    }
-}
-
-fn kind_of_line(l: Language, kind: v1::LineKind) -> &'static str {
-    match kind {
-        v1::LineKind::Base => l.say("基础分", "base"),
-        v1::LineKind::Score => l.say("得分", "score"),
-        v1::LineKind::ScaleClip => l.say("分值范围调整", "ends of the scale"),
-        v1::LineKind::Rounding => l.say("取整", "rounding"),
-        v1::LineKind::Weighting => l.say("权重调整", "weights"),
-        v1::LineKind::Renormalised => l.say("缺项重新分配", "unknown left out"),
-        v1::LineKind::Clip => l.say("上下限调整", "floor or cap"),
-        v1::LineKind::Dimension | v1::LineKind::Indicator | v1::LineKind::Unspecified => "",
     }
 }
 

@@ -21,7 +21,7 @@ use crate::words::Language;
 struct View {
     frame: Frame,
     purposes: Vec<Purpose>,
-    chosen: String,
+    chosen: (String, String),
     back: String,
     problem: Vec<String>,
 }
@@ -36,8 +36,9 @@ pub(crate) struct Back {
 
 /// Only addresses of our own pages: a link must not lead elsewhere by way of us.
 fn ours(back: &str) -> &str {
-    let within = back.starts_with('/') && !back.starts_with("//") && !back.contains(['\\', '\n', '\r']);
-    if within && back.len() <= 2000 && back.is_ascii() { back } else { "/" }
+    let within = back.starts_with('/') && !back.starts_with("//") && !back.contains('\\');
+    // Browsers drop tabs and line ends before they look where an address leads.
+    if within && back.len() <= 2000 && back.bytes().all(|byte| byte.is_ascii_graphic()) { back } else { "/" }
 }
 
 fn see(address: &str, cookies: Cookies) -> Response {
@@ -58,7 +59,7 @@ fn view(asking: &mut Asking, back: &str, problem: Vec<String>) -> Result<Page<Vi
     let view = View {
         frame: Frame::of(asking, Part::Other, &When::default()),
         purposes: asking.setup().access.purposes(),
-        chosen: asking.session.purpose.clone(),
+        chosen: (asking.session.purpose.clone(), asking.session.basis.clone()),
         back: ours(back).to_owned(),
         problem,
     };
@@ -150,7 +151,9 @@ mod tests {
     #[test]
     fn a_way_back_never_leads_elsewhere() {
         assert_eq!(ours("/find?q=a"), "/find?q=a");
-        for away in ["https://x.example", "//x.example", "/\\x.example", "", "x", "/a\nb"] {
+        for away in
+            ["https://x.example", "//x.example", "/\\x.example", "", "x", "/a\nb", "/\t/x.example", "/\u{1}"]
+        {
             assert_eq!(ours(away), "/", "{away:?}");
         }
     }

@@ -45,23 +45,8 @@ pub(crate) fn browse(script: Script, journey: impl AsyncFnOnce(&Browser)) {
         return;
     }
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut child = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let port = lines
-        .find_map(|line| {
-            line.unwrap()
-                .split_once("successfully on port ")
-                .map(|(_, port)| port.trim_end_matches('.').to_owned())
-        })
-        .expect("a port");
-    let _driver = Driver(child);
-    // Nobody reads the rest, and the driver must not wait for that.
-    std::thread::spawn(move || lines.for_each(drop));
+    // Now and then it cannot have the port it chose.
+    let (_driver, port) = (0..5).find_map(|_| driver()).expect("a driver with a port");
     let profile = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -75,6 +60,25 @@ pub(crate) fn browse(script: Script, journey: impl AsyncFnOnce(&Browser)) {
         journey(&browser).await;
         browser.client.close().await.unwrap();
     });
+}
+
+fn driver() -> Option<(Driver, String)> {
+    let mut child = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let driver = Driver(child);
+    let port = lines.find_map(|line| {
+        let line = line.unwrap();
+        let (_, port) = line.split_once("successfully on port ")?;
+        Some(port.trim_end_matches('.').to_owned())
+    })?;
+    // Nobody reads the rest, and the driver must not wait for that.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((driver, port))
 }
 
 fn there(program: &str) -> bool {

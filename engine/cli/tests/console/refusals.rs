@@ -41,6 +41,13 @@ fn a_date_in_the_future_is_refused() {
 }
 
 #[test]
+fn what_the_frame_of_the_server_refuses_is_a_page_too() {
+    for path in ["/find?q=a&q=b", "/enterprises/%FF", "/reports", "/static/none.js"] {
+        says(path.to_owned(), &["衡信"]);
+    }
+}
+
+#[test]
 fn an_address_nobody_knows_leads_on() {
     says("/nowhere".to_owned(), &["没有找到", "/nowhere"]);
 }
