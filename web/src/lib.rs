@@ -14,6 +14,7 @@ mod form;
 mod frame;
 mod page;
 mod problem;
+mod qr;
 mod session;
 mod statics;
 mod when;

@@ -26,6 +26,20 @@ impl When {
         address
     }
 
+    /// Refuses a text that is no date, where no service is asked about it.
+    ///
+    /// # Errors
+    /// A text that is no date.
+    pub(crate) fn expect_date(&self) -> Result<(), Status> {
+        if self.as_of.is_empty() || self.as_of.parse::<jiff::civil::Date>().is_ok() {
+            return Ok(());
+        }
+        Err(Status::invalid_argument(format!(
+            "as_of: found `{}`, expected a date such as `2026-10-31`",
+            self.as_of.chars().take(60).collect::<String>()
+        )))
+    }
+
     /// The moment, for a request.
     ///
     /// # Errors

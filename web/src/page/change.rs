@@ -8,10 +8,10 @@ use axum::response::IntoResponse;
 use hengxin_proto::v1;
 use tonic::Status;
 
-use super::{Share, enterprise, grade, part, points, sign_in, signed};
+use super::course::{self, Course};
+use super::{Share, grade, part, points, sign_in, signed};
 use crate::Named;
 use crate::ask::Asking;
-use crate::chart::{self, Line};
 use crate::frame::{Frame, Part};
 use crate::problem::{Fault, Page};
 use crate::when::{When, encoded, shown};
@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
 }
 
 /// How far ahead it is looked.
-const MONTHS: u32 = 36;
+const MONTHS: u16 = 36;
 
 /// Score, grade and tier at one time.
 struct Point {
@@ -45,12 +45,6 @@ struct Record {
     until: String,
     repaired: Option<Point>,
     lighter: bool,
-}
-
-struct Ahead {
-    line: Line,
-    events: Vec<(String, String, u32, String, String)>,
-    cut: bool,
 }
 
 #[derive(Template)]
@@ -72,7 +66,7 @@ struct View {
     tried: u32,
     masked: bool,
     left_out: u64,
-    ahead: Share<Ahead>,
+    ahead: Share<Course>,
 }
 
 impl View {
@@ -114,7 +108,7 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
         field: field.clone(),
         as_of: when.as_of.clone(),
         known_at: when.known_at()?,
-        months: MONTHS,
+        months: MONTHS.into(),
     };
     let answer = asking.supervision().what_if(asking.request(request)).await?.into_inner();
     let basis = answer.basis.clone().unwrap_or_default();
@@ -158,7 +152,7 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
         tried: fewest.tried_through,
         masked: answer.masked,
         left_out: answer.left_out,
-        ahead: part(l, ahead(asking, code, &field, &basis).await)?,
+        ahead: part(l, course::ahead(asking, code, &field, &basis, MONTHS.into()).await)?,
         records,
     })
 }
@@ -193,23 +187,4 @@ fn arrange(l: Language, record: &v1::CountingRecord, present: u32) -> Record {
         lighter: record.if_repaired.as_ref().is_some_and(|then| then.tier > 0 && then.tier < present),
         repaired: record.if_repaired.as_ref().map(|then| point(l, then)),
     }
-}
-
-async fn ahead(asking: &Asking, code: &str, field: &str, basis: &v1::Basis) -> Result<Ahead, Status> {
-    let from: jiff::civil::Date =
-        basis.as_of.parse().map_err(|_| Status::internal("the service gave a date that is none"))?;
-    let to = from.checked_add(jiff::Span::new().months(i32::try_from(MONTHS).unwrap_or(36))).unwrap_or(from);
-    let request = v1::TraceTierRequest {
-        enterprise: code.to_owned(),
-        field: field.to_owned(),
-        from: from.to_string(),
-        to: to.to_string(),
-        known_at: basis.known_at,
-    };
-    let answer = asking.supervision().trace_tier(asking.request(request)).await?.into_inner();
-    Ok(Ahead {
-        events: enterprise::events(asking.session.language, &answer.points),
-        line: chart::line(&answer.points, &to.to_string()),
-        cut: answer.cut,
-    })
 }

@@ -1,7 +1,5 @@
 //! An enterprise: its tier in each field, how that came about, and every record with its effect.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
@@ -9,14 +7,17 @@ use axum::response::IntoResponse;
 use hengxin_proto::v1;
 use tonic::Status;
 
+use super::course::{self, Course};
+use super::records::{self, Effects, Record};
 use super::{
-    Share, grade, is_sum, line_title, part, points, reading, sign_in, signed, source, status_of_figures,
+    Share, grade, is_sum, line_title, measure, part, points, reading, sign_in, signed, source,
+    status_of_figures,
 };
 use crate::ask::Asking;
-use crate::chart::{self, Line, Step};
+use crate::chart::{self, Step};
 use crate::frame::{Frame, Part};
 use crate::problem::{Fault, Page};
-use crate::when::{When, encoded, shown, written};
+use crate::when::{When, encoded, shown};
 use crate::words::Language;
 
 /// What is looked at.
@@ -31,8 +32,6 @@ pub(crate) struct Wanted {
 
 /// How far back the history goes, in years.
 const YEARS_BACK: i16 = 3;
-/// Records on one page.
-const RECORDS: i32 = 100;
 
 /// A field with the tier in it.
 struct InField {
@@ -89,25 +88,6 @@ struct Decided {
     sides: Vec<Side>,
 }
 
-/// The score through the years.
-struct Past {
-    line: Line,
-    events: Vec<(String, String, u32, String, String)>,
-    cut: bool,
-}
-
-/// A record.
-struct Record {
-    on: String,
-    title: String,
-    fields: Vec<(String, String)>,
-    effects: Vec<String>,
-    /// What is said when there is no effect to tell.
-    otherwise: &'static str,
-    counts: bool,
-    marks: Vec<String>,
-}
-
 #[derive(Template)]
 #[template(path = "enterprise.html")]
 struct View {
@@ -121,7 +101,7 @@ struct View {
     decided: Share<Decided>,
     /// For callers who may ask for no tier: the public evaluation alone.
     alone: Option<Side>,
-    past: Share<Past>,
+    past: Share<Course>,
     records: Vec<Record>,
     more: String,
     masked: Vec<String>,
@@ -216,11 +196,12 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
             (Share::Absent(why), alone)
         }
     };
-    if let Share::There(days) = part(l, until(asking, code, &field, &basis).await)? {
+    if let Share::There(days) = part(l, records::until(asking, code, &field, &basis).await)? {
         effects.until = days;
     }
-    let past = part(l, past(asking, code, &field, &basis).await)?;
-    let (records, more) = records(asking, code, wanted, when, &basis, &effects).await?;
+    let past = part(l, course::past(asking, code, &field, &basis, YEARS_BACK).await)?;
+    let asked = records::Asked { code, field: &wanted.field, page: &wanted.records, when, basis: &basis };
+    let (records, more) = records::records(asking, &asked, &effects).await?;
     Ok(View {
         frame: Frame::of(asking, Part::Find, when),
         code: enterprise.code.clone(),
@@ -238,33 +219,6 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
         masked: enterprise.masked_codes.clone(),
         enterprise,
     })
-}
-
-/// What each fact does, by its id.
-#[derive(Default)]
-struct Effects {
-    told: HashMap<u64, Vec<(String, bool)>>,
-    /// First days on which facts count nowhere, as far as they are known.
-    until: HashMap<u64, String>,
-    /// Whether evidence is left out, so that silence says nothing.
-    masked: bool,
-}
-
-impl Effects {
-    fn add(&mut self, l: Language, evidence: &v1::Evidence, place: &str) {
-        let text = if !evidence.counted {
-            format!("{place}：{}", l.not_counted(&evidence.not_counted_reason))
-        } else if let Some(points) = &evidence.points {
-            format!("{place}：{}", signed(points))
-        } else {
-            format!("{place}：{}", l.say("计入", "counts"))
-        };
-        let all = self.told.entry(evidence.fact_id).or_default();
-        let new = (text, evidence.counted);
-        if !all.contains(&new) {
-            all.push(new);
-        }
-    }
 }
 
 fn decided(l: Language, decision: &v1::TierDecision, effects: &mut Effects) -> Decided {
@@ -293,7 +247,7 @@ fn decided(l: Language, decision: &v1::TierDecision, effects: &mut Effects) -> D
                 (format!("{}：{text}", o.id), o.decided, source(l, o.source.as_ref()))
             })
             .collect(),
-        measures: decision.measures.iter().map(|m| (m.title.clone(), source(l, m.source.as_ref()))).collect(),
+        measures: decision.measures.iter().map(|m| (measure(l, m), source(l, m.source.as_ref()))).collect(),
         horizon: decision.horizon.clone(),
         digest: decision.facts_digest.clone(),
         sides,
@@ -418,7 +372,7 @@ fn unknown_words(l: Language, unknown: &v1::UnknownIndicator) -> String {
     let chinese = match unknown.reason.as_str() {
         "register-not-delivered" => "所依据的登记簿截至该日尚未报送",
         "no-record" => "没有可供计算的记录",
-        "zero-divisor" => "分母为零",
+        "zero-divisor" => "没有可供计算比例的记录",
         "not-registered" => "该日没有登记信息，或登记信息缺此项",
         "no-result" => "所引用的评价没有结果",
         _ => return unknown.detail.clone(),
@@ -449,158 +403,4 @@ fn ways(l: Language, lines: &[v1::ExplanationLine]) -> Vec<Way> {
         }
     });
     arranged.collect()
-}
-
-/// First days on which facts that count now count nowhere, by id.
-async fn until(
-    asking: &Asking,
-    code: &str,
-    field: &str,
-    basis: &v1::Basis,
-) -> Result<HashMap<u64, String>, Status> {
-    let request = v1::WhatIfRequest {
-        enterprise: code.to_owned(),
-        field: field.to_owned(),
-        as_of: basis.as_of.clone(),
-        known_at: basis.known_at,
-        months: 0,
-    };
-    let answer = asking.supervision().what_if(asking.request(request)).await?.into_inner();
-    let days = answer.records.into_iter().filter(|record| !record.counts_until.is_empty());
-    Ok(days.map(|record| (record.fact_id, record.counts_until)).collect())
-}
-
-async fn past(asking: &Asking, code: &str, field: &str, basis: &v1::Basis) -> Result<Past, Status> {
-    let to: jiff::civil::Date =
-        basis.as_of.parse().map_err(|_| Status::internal("the service gave a date that is none"))?;
-    let from = to.checked_sub(jiff::Span::new().years(YEARS_BACK)).unwrap_or(to);
-    let request = v1::TraceTierRequest {
-        enterprise: code.to_owned(),
-        field: field.to_owned(),
-        from: from.to_string(),
-        to: to.to_string(),
-        known_at: basis.known_at,
-    };
-    let answer = asking.supervision().trace_tier(asking.request(request)).await?.into_inner();
-    Ok(Past {
-        events: events(asking.session.language, &answer.points),
-        line: chart::line(&answer.points, &to.to_string()),
-        cut: answer.cut,
-    })
-}
-
-/// The days of a trace as rows: day, score, tier, its name, what happened.
-pub(crate) fn events(l: Language, points_: &[v1::TracedTier]) -> Vec<(String, String, u32, String, String)> {
-    let list = |changes: &[v1::FactChange], word: &str| {
-        let mut titles: Vec<(String, usize)> = Vec::new();
-        for change in changes {
-            let title = if change.title.is_empty() {
-                l.say("（不予显示）", "(not shown)")
-            } else {
-                &change.title
-            };
-            match titles.iter_mut().find(|(known, _)| known == title) {
-                Some((_, n)) => *n += 1,
-                None => titles.push((title.to_owned(), 1)),
-            }
-        }
-        let named: Vec<String> =
-            titles.into_iter().map(|(title, n)| if n > 1 { format!("{title}×{n}") } else { title }).collect();
-        if named.is_empty() { String::new() } else { format!("{word}{}", named.join("、")) }
-    };
-    points_
-        .iter()
-        .filter_map(|traced| {
-            let point = traced.point.as_ref()?;
-            let begun = list(&traced.begun, l.say("计入：", "counts now: "));
-            let ended = list(&traced.ended, l.say("不再计入：", "no longer counts: "));
-            let told: Vec<String> = [begun, ended].into_iter().filter(|text| !text.is_empty()).collect();
-            let grade = point.public_grade.as_ref().map(|g| g.grade.clone()).unwrap_or_default();
-            let score = format!("{} {grade}", points(point.public_score.as_ref()));
-            Some((point.on.clone(), score, point.tier, l.tier(point.tier, &point.title), told.join("；")))
-        })
-        .collect()
-}
-
-async fn records(
-    asking: &Asking,
-    code: &str,
-    wanted: &Wanted,
-    when: &When,
-    basis: &v1::Basis,
-    effects: &Effects,
-) -> Result<(Vec<Record>, String), Status> {
-    let l = asking.session.language;
-    let request = v1::ListFactsRequest {
-        parent: code.to_owned(),
-        known_at: basis.known_at,
-        page_size: RECORDS,
-        page_token: wanted.records.clone(),
-        ..Default::default()
-    };
-    let answer = asking.ledger().list_facts(asking.request(request)).await?.into_inner();
-    let records = answer.facts.iter().map(|fact| {
-        let until = effects
-            .until
-            .get(&fact.fact_id)
-            .map(|day| format!("{day} {}", l.say("起不再计入", "and later: counts no more")));
-        let found = effects.told.get(&fact.fact_id).map(Vec::as_slice).unwrap_or_default();
-        let mut marks = Vec::new();
-        if !fact.repaired_on.is_empty() {
-            marks.push(format!("{} {}", l.say("修复于", "repaired on"), fact.repaired_on));
-        }
-        for objection in &fact.objections {
-            let until =
-                if objection.until.is_empty() { l.say("处理中", "open") } else { &objection.until };
-            marks.push(format!("{} {} → {until}", l.say("异议", "objection"), objection.from));
-        }
-        if !fact.publicity_until.is_empty() {
-            marks.push(format!("{} {}", l.say("公示至", "public until"), fact.publicity_until));
-        }
-        if !fact.ends_on.is_empty() {
-            marks.push(format!("{} {}", l.say("至", "until"), fact.ends_on));
-        }
-        Record {
-            on: fact.occurred_on.clone(),
-            title: fact.title.clone(),
-            fields: fact
-                .fields
-                .iter()
-                .filter(|field| field.masked || !field.value.is_empty())
-                .filter(|field| field.id != "subject_code" && field.id != "subject_name")
-                .map(|field| {
-                    let hidden = l.say("（不予显示）", "(not shown)");
-                    (field.title.clone(), if field.masked { hidden.to_owned() } else { field.text.clone() })
-                })
-                .collect(),
-            effects: found.iter().map(|(text, _)| text.clone()).chain(until).collect(),
-            otherwise: if fact.occurred_on.as_str() > basis.as_of.as_str() {
-                l.say("评价日之后的记录", "after the date")
-            } else if effects.masked {
-                l.say("影响不予显示", "effect not shown")
-            } else {
-                l.say("不影响本领域的评价", "no effect in this field")
-            },
-            counts: found.iter().any(|(_, counts)| *counts),
-            marks,
-        }
-    });
-    let mut records: Vec<Record> = records.collect();
-    let mut more = String::new();
-    if answer.next_page_token.is_empty() {
-        // All there are: the newest is looked for first.
-        if wanted.records.is_empty() {
-            records.reverse();
-        }
-    } else {
-        let address = format!(
-            "/enterprises/{}?field={}&records={}",
-            encoded(code),
-            encoded(&wanted.field),
-            encoded(&answer.next_page_token)
-        );
-        let pinned = When { as_of: when.as_of.clone(), known_at: written(basis.known_at.as_ref()) };
-        more = format!("{}#records", pinned.on(&address));
-    }
-    Ok((records, more))
 }

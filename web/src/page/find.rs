@@ -28,6 +28,9 @@ pub(crate) struct Wanted {
     known_at: String,
 }
 
+/// Longest text that is looked for.
+const LONGEST: usize = 100;
+
 struct Row {
     code: String,
     name: String,
@@ -77,6 +80,12 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
     sign_in::expect_known(asking)?;
     let region =
         wanted.region.clone().or_else(|| asking.session.home()).unwrap_or_default().trim().to_owned();
+    if wanted.q.chars().count() > LONGEST {
+        return Err(tonic::Status::invalid_argument(format!(
+            "q: found {} characters, expected at most {LONGEST}",
+            wanted.q.chars().count()
+        )));
+    }
     let asked =
         [&wanted.q, &wanted.tier, &region, &wanted.industry].iter().any(|text| !text.trim().is_empty());
     let tier = match wanted.tier.trim() {

@@ -1,11 +1,13 @@
 //! The pages, one file each: what is asked, and how the answers are arranged for their template.
 
 pub(crate) mod change;
+mod course;
 pub(crate) mod draft;
 pub(crate) mod enterprise;
 pub(crate) mod find;
 pub(crate) mod overview;
 pub(crate) mod quality;
+mod records;
 pub(crate) mod report;
 pub(crate) mod sign_in;
 pub(crate) mod standards;
@@ -109,6 +111,26 @@ pub(crate) fn grade(grade: Option<&v1::Grade>) -> String {
         Some(grade) if grade.title.is_empty() => grade.grade.clone(),
         Some(grade) => format!("{} {}", grade.grade, grade.title),
     }
+}
+
+/// A measure with its figures.
+pub(crate) fn measure(l: Language, measure: &v1::Measure) -> String {
+    let mut figures = Vec::new();
+    if let Some(share) = measure.sampling_basis_points {
+        figures.push(format!("{}.{:02}%", share / 100, share % 100));
+    }
+    if measure.excluded_from_pool {
+        figures.push(l.say("不列入抽查对象", "not in the pool that is drawn from").to_owned());
+    }
+    match (measure.inspections_min_per_year.as_str(), measure.inspections_max_per_year.as_str()) {
+        ("", "") => {}
+        (least, "") => figures.push(format!("≥ {least} {}", l.say("次/年", "a year"))),
+        ("", most) => figures.push(format!("≤ {most} {}", l.say("次/年", "a year"))),
+        (least, most) if least == most => figures.push(format!("{least} {}", l.say("次/年", "a year"))),
+        (least, most) => figures.push(format!("{least}–{most} {}", l.say("次/年", "a year"))),
+    }
+    let figures = figures.join(l.say("，", ", "));
+    if figures.is_empty() { measure.title.clone() } else { format!("{}（{figures}）", measure.title) }
 }
 
 /// A source as people read it.

@@ -129,6 +129,9 @@ pub(crate) async fn show(asking: Asking, Query(wanted): Query<Wanted>) -> Result
 async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, tonic::Status> {
     sign_in::expect_known(asking)?;
     let l = asking.session.language;
+    // Carried on into every link: what is no date is told here.
+    when.known_at()?;
+    when.expect_date()?;
     let fields = &asking.setup().fields;
     let field = match wanted.field.as_str() {
         "" => fields.first().map(|field| field.id.clone()).unwrap_or_default(),

@@ -7,12 +7,15 @@ use axum::response::{IntoResponse, Response};
 use hengxin_proto::v1;
 use tonic::Status;
 
-use super::{grade, is_sum, line_title, points, reading, sign_in, signed, source, status_of_figures};
+use super::{
+    grade, is_sum, line_title, measure, points, reading, sign_in, signed, source, status_of_figures,
+};
 use crate::Named;
 use crate::ask::Asking;
 use crate::form;
 use crate::frame::{Frame, Part};
 use crate::problem::{Fault, Page};
+use crate::qr;
 use crate::when::{When, encoded, shown, written};
 use crate::words::Language;
 
@@ -227,6 +230,8 @@ struct ReportView {
     back: String,
     check: String,
     documents: bool,
+    /// What a telephone opens; number and code alone where nobody said where these pages are found.
+    qr: Option<qr::Drawing>,
 }
 
 /// The report as a page that prints.
@@ -259,8 +264,30 @@ async fn report_view(asking: &Asking, number: String, when: &When) -> Result<Rep
             encoded(&report.verification_code)
         ),
         documents: asking.setup().documents,
+        qr: qr::draw(&checked_at(asking, &report)),
         report,
     })
+}
+
+/// What was measured, or that it is unknown.
+fn read(l: Language, line: &v1::ExplanationLine) -> String {
+    if line.unknown_reason.is_empty() {
+        reading(l, &line.reading)
+    } else {
+        l.say("未知", "unknown").to_owned()
+    }
+}
+
+/// What the QR code holds.
+fn checked_at(asking: &Asking, report: &v1::Report) -> String {
+    match asking.setup().address.as_str() {
+        "" => format!("{} {}", report.number, report.verification_code),
+        address => format!(
+            "{address}/verify?number={}&code={}",
+            encoded(&report.number),
+            encoded(&report.verification_code)
+        ),
+    }
 }
 
 fn section(section: &v1::ReportSection) -> Section {
@@ -304,7 +331,7 @@ fn tier(asking: &Asking, decision: &v1::TierDecision) -> Tier {
         policy: decision.policy.as_ref().map(|p| format!("{} {}", p.title, p.edition)).unwrap_or_default(),
         figures: status_of_figures(l, decision.policy.as_ref()),
         sides: sides.into_iter().flatten().map(|result| side(l, result)).collect(),
-        measures: decision.measures.iter().map(|measure| measure.title.clone()).collect(),
+        measures: decision.measures.iter().map(|one| measure(l, one)).collect(),
     }
 }
 
@@ -329,7 +356,7 @@ fn side(l: Language, result: &v1::Evaluation) -> Side {
                     .as_ref()
                     .map_or_else(|| "–".to_owned(), |p| if sum { p.decimal.clone() } else { signed(p) });
                 let title = line_title(l, line);
-                (line.depth.min(6), title, reading(l, &line.reading), value, source(l, line.source.as_ref()))
+                (line.depth.min(6), title, read(l, line), value, source(l, line.source.as_ref()))
             })
             .collect(),
     }

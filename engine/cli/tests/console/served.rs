@@ -51,7 +51,7 @@ struct Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
@@ -63,7 +63,6 @@ struct World {
     key: Vec<u8>,
 }
 
-/// Statics are never dropped: whoever ends the tests ends these, too.
 static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| Mutex::new(World::new()));
 
 fn world<T>(of: impl FnOnce(&World) -> T) -> T {
@@ -160,7 +159,11 @@ fn rules(at: &Path, public: &[u8]) {
 }
 
 fn serve(at: &Path, more: &[&str]) -> Serving {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hengxin"))
+    // Statics are never dropped: the service ends when its input does, and that ends with this process.
+    let until_input_ends = "\"$@\" & served=$!; cat; kill $served; wait $served";
+    let mut child = Command::new("sh")
+        .args(["-c", until_input_ends, "sh", env!("CARGO_BIN_EXE_hengxin")])
+        .stdin(Stdio::piped())
         .current_dir(at)
         .env_remove("HENGXIN_LEDGER")
         .env("HENGXIN_LOG", "warn")
