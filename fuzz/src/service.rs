@@ -133,7 +133,8 @@ requests! {
     ResumeScheduleRequest DeleteScheduleRequest EvaluateRequest BatchEvaluateRequest GetEvaluationRequest
     ListEvaluationsRequest SimulateEvaluationRequest ListStandardsRequest GetStandardRequest CheckStandardRequest
     CompareStandardsRequest GetTierRequest BatchGetTiersRequest ListTiersRequest WatchTiersRequest
-    SummarizeTiersRequest SummarizeSourcesRequest
+    SummarizeTiersRequest SummarizeSourcesRequest TraceTierRequest WhatIfRequest IssueReportRequest GetReportRequest
+    ListReportsRequest RenderReportRequest VerifyReportRequest
 }
 
 /// A message as each request there is. What the service makes of requests it has decoded:

@@ -81,7 +81,7 @@ fn a_verification_code_that_is_wrong_is_not_told_apart_from_a_wrong_number() {
             answers.push(browser.read("#answer").await);
         }
         assert!(
-            answers.iter().all(|answer| answer.contains("没有与此编号和验证码相符的报告")),
+            answers.iter().all(|answer| answer.contains("没有与此编号和校验码相符的报告")),
             "{answers:?}"
         );
         assert_eq!(answers.first(), answers.last());

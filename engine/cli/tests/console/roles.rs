@@ -22,7 +22,7 @@ fn nobody_sees_anything_before_signing_in_but_the_check_of_reports() {
         browser
             .open(&format!("{}/verify?number=HX20261031-0000000001&code=AAAA-AAAA-AAAA-AAAA", ruled()))
             .await;
-        browser.expect("没有与此编号和验证码相符的报告").await;
+        browser.expect("没有与此编号和校验码相符的报告").await;
     });
 }
 
