@@ -30,12 +30,13 @@ pub(crate) fn bar(counts: &[(u32, u64)], whole: u64, width: u64) -> Vec<Part> {
     parts
 }
 
-/// Share in hundredths of a percent, cut and not rounded, so that no share is told greater than it is.
+/// Share in hundredths of a percent, rounded half up.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".to_owned();
     }
-    let hundredths = u128::from(part) * 10_000 / u128::from(whole);
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    let hundredths = (part * 20_000 + whole) / (2 * whole);
     format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }
 
@@ -270,6 +271,9 @@ mod tests {
 
     #[test]
     fn a_share_has_two_places_and_of_nothing_there_is_none() {
-        assert_eq!((percent(1, 3), percent(0, 0)), ("33.33%".to_owned(), "–".to_owned()));
+        assert_eq!(
+            (percent(1, 3), percent(2, 3), percent(0, 0)),
+            ("33.33%".to_owned(), "66.67%".to_owned(), "–".to_owned())
+        );
     }
 }

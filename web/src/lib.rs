@@ -15,6 +15,7 @@ mod frame;
 mod page;
 mod problem;
 mod qr;
+mod said;
 mod session;
 mod statics;
 mod when;

@@ -8,6 +8,7 @@ use tonic_types::StatusExt as _;
 
 use crate::ask::Asking;
 use crate::frame::{Frame, Part};
+use crate::said::in_chinese;
 use crate::when::When;
 use crate::words::Language;
 
@@ -45,8 +46,8 @@ struct View<'v> {
     frame: &'v Frame,
     heading: &'v str,
     advice: &'v str,
-    /// What the service said, where that helps whoever reads it.
-    said: Vec<String>,
+    /// What the service said, where that helps whoever reads it: in Chinese where that is known, and as it was said.
+    said: Vec<(String, String)>,
 }
 
 impl Fault {
@@ -163,6 +164,11 @@ impl IntoResponse for Fault {
         }
         // What is wrong inside is for the log.
         let said = if ours { Vec::new() } else { said(&self.status) };
+        let chinese = |line: &str| match self.frame.l {
+            Language::Chinese => in_chinese(line).unwrap_or_default(),
+            Language::English => String::new(),
+        };
+        let said = said.into_iter().map(|line| (chinese(&line), line)).collect();
         let view = View { frame: &self.frame, heading, advice, said };
         let mut response = Page(HeaderMap::new(), view).into_response();
         *response.status_mut() = http(self.status.code());

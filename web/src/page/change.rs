@@ -178,11 +178,18 @@ fn arrange(l: Language, record: &v1::CountingRecord, present: u32) -> Record {
         }
         None => format!("{}：{}", place.title, l.say("计入", "counts")),
     });
+    let mut named: Vec<String> = Vec::new();
+    for place in places {
+        // The same finding may stand in both standards.
+        if !named.contains(&place) {
+            named.push(place);
+        }
+    }
     Record {
         id: record.fact_id,
         on: record.occurred_on.clone(),
         title: record.title.clone(),
-        places: places.collect(),
+        places: named,
         until: record.counts_until.clone(),
         lighter: record.if_repaired.as_ref().is_some_and(|then| then.tier > 0 && then.tier < present),
         repaired: record.if_repaired.as_ref().map(|then| point(l, then)),

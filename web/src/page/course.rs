@@ -24,7 +24,7 @@ pub(crate) struct Course {
 pub(crate) struct Event {
     /// The day.
     pub(crate) on: String,
-    /// Score and grade of the public evaluation.
+    /// Score and grade of the public evaluation, then those of the industry's own where there is one.
     pub(crate) score: String,
     /// The tier.
     pub(crate) tier: u32,
@@ -98,10 +98,15 @@ fn event(l: Language, traced: &v1::TracedTier) -> Option<Event> {
     let begun = changes(l, &traced.begun, l.say("计入：", "counts now: "));
     let ended = changes(l, &traced.ended, l.say("不再计入：", "no longer counts: "));
     let told: Vec<String> = [begun, ended].into_iter().flatten().collect();
-    let grade = point.public_grade.as_ref().map(|g| g.grade.as_str()).unwrap_or_default();
+    let side = |score: Option<&v1::Points>, grade: Option<&v1::Grade>| {
+        format!("{} {}", points(score), grade.map(|g| g.grade.as_str()).unwrap_or_default())
+    };
+    let public = side(point.public_score.as_ref(), point.public_grade.as_ref());
+    let industry = (point.industry_score.is_some() || point.industry_grade.is_some())
+        .then(|| side(point.industry_score.as_ref(), point.industry_grade.as_ref()));
     Some(Event {
         on: point.on.clone(),
-        score: format!("{} {grade}", points(point.public_score.as_ref())),
+        score: [Some(public), industry].into_iter().flatten().collect::<Vec<_>>().join(" / "),
         tier: point.tier,
         name: l.tier(point.tier, &point.title),
         told: told.join(l.say("；", "; ")),

@@ -224,7 +224,6 @@ async fn summarize(asking: &Asking, wanted: &Wanted) -> Result<v1::SummarizeTier
 fn arrange(asking: &Asking, wanted: &Wanted, when: &When, answer: v1::SummarizeTiersResponse) -> Summary {
     let l = asking.session.language;
     let total: u64 = answer.tiers.iter().map(|tier| tier.count).sum();
-    let largest = answer.tiers.iter().map(|tier| tier.count).max().unwrap_or(0).max(1);
     let titles: Vec<(u32, String)> = answer.tiers.iter().map(|t| (t.tier, t.title.clone())).collect();
     let named = |tier: u32| {
         let title = titles.iter().find(|(known, _)| *known == tier).map_or("", |(_, title)| title);
@@ -247,7 +246,7 @@ fn arrange(asking: &Asking, wanted: &Wanted, when: &When, answer: v1::SummarizeT
             name: named(tier.tier),
             count: tier.count,
             share: percent(tier.count, total),
-            width: if tier.count == 0 { 0 } else { (tier.count * TIER_BAR / largest).max(1) },
+            width: if tier.count == 0 { 0 } else { (tier.count * TIER_BAR / total.max(1)).max(1) },
             link: find(tier.tier),
         })
         .collect();

@@ -19,12 +19,15 @@ fn says(path: String, said: &'static [&'static str]) {
 
 #[test]
 fn a_code_with_a_wrong_check_character_is_told_which() {
-    says("/find?q=91330199MAY0005781".to_owned(), &["输入有误", "character 18", "is `1`; expected `0`"]);
+    says(
+        "/find?q=91330199MAY0005781".to_owned(),
+        &["输入有误", "第18位（校验码）有误：现为 1，应为 0", "character 18"],
+    );
 }
 
 #[test]
 fn an_enterprise_without_facts_is_not_found() {
-    says(format!("/enterprises/{}", code(99)), &["没有找到", "请核对代码"]);
+    says(format!("/enterprises/{}", code(99)), &["没有找到", "请核对代码", "没有任何记录"]);
 }
 
 #[test]
@@ -37,7 +40,10 @@ fn a_field_nobody_evaluates_is_told_with_those_there_are() {
 
 #[test]
 fn a_date_in_the_future_is_refused() {
-    says(format!("/enterprises/{}?as_of=2999-01-01", sample()), &["输入有误", "as_of", "2999-01-01"]);
+    says(
+        format!("/enterprises/{}?as_of=2999-01-01", sample()),
+        &["输入有误", "日期 2999-01-01 晚于今天", "as_of"],
+    );
 }
 
 #[test]
