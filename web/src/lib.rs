@@ -187,3 +187,33 @@ async fn unshared(request: Request, next: Next) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_names_of_this_machine_and_of_the_console_are_answered() {
+        let setup = Setup {
+            fields: Vec::new(),
+            public_standard: String::new(),
+            access: Arc::new(Access::open()),
+            encrypted: false,
+            only_here: true,
+            report_fields: Vec::new(),
+            documents: false,
+            address: "https://credit.example.cn:8443".to_owned(),
+        };
+        let named = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_str(host).expect("text"));
+            is_here(&setup, &headers)
+        };
+        for ours in ["127.0.0.1:8080", "localhost", "[::1]:8080", "Credit.Example.cn:8443"] {
+            assert!(named(ours), "{ours}");
+        }
+        for other in ["evil.example:8080", "127.0.0.1.evil.example", "", "credit.example.cn.evil.example"] {
+            assert!(!named(other), "{other}");
+        }
+    }
+}
