@@ -18,12 +18,14 @@ static TURN: Mutex<()> = Mutex::new(());
 /// How long an element is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Driver(Child);
+struct Driver(Child, tempfile::TempDir);
 
 impl Drop for Driver {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+        // A browser outlives a driver that is killed, which is what a journey that fails leaves.
+        let _ = Command::new("pkill").arg("-f").arg(self.1.path()).status();
     }
 }
 
@@ -46,12 +48,11 @@ pub(crate) fn browse(script: Script, journey: impl AsyncFnOnce(&Browser)) {
     }
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     // Now and then it cannot have the port it chose.
-    let (_driver, port) = (0..5).find_map(|_| driver()).expect("a driver with a port");
-    let profile = tempfile::tempdir().unwrap();
+    let (driver, port) = (0..5).find_map(|_| driver()).expect("a driver with a port");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(profile.path(), script))
+            .capabilities(capabilities(driver.1.path(), script))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a browser");
@@ -70,7 +71,7 @@ fn driver() -> Option<(Driver, String)> {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let driver = Driver(child);
+    let driver = Driver(child, tempfile::tempdir().unwrap());
     let port = lines.find_map(|line| {
         let line = line.unwrap();
         let (_, port) = line.split_once("successfully on port ")?;
