@@ -36,7 +36,7 @@ impl<T: Template> IntoResponse for Page<T> {
 
 /// What went wrong.
 pub(crate) struct Fault {
-    frame: Frame,
+    frame: Box<Frame>,
     status: Status,
 }
 
@@ -53,7 +53,7 @@ struct View<'v> {
 impl Fault {
     /// On a page of this part.
     pub(crate) fn of(asking: &Asking, part: Part, when: &When, status: Status) -> Fault {
-        Fault { frame: Frame::of(asking, part, when), status }
+        Fault { frame: Box::new(Frame::of(asking, part, when)), status }
     }
 }
 

@@ -54,7 +54,7 @@ impl Language {
     }
 
     /// Why a record does not count.
-    pub(crate) fn not_counted<'t>(self, reason: &'t str) -> &'t str {
+    pub(crate) fn not_counted(self, reason: &str) -> &str {
         match reason {
             "repaired" => self.say("已修复，不再计入", "repaired, no longer counts"),
             "past-publicity" => self.say("公示期已满，不再计入", "past its publicity, no longer counts"),

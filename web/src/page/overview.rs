@@ -34,7 +34,7 @@ impl Wanted {
 }
 
 /// A tier with its share.
-struct Tier {
+struct TierRow {
     tier: u32,
     name: String,
     count: u64,
@@ -71,7 +71,7 @@ enum Way {
 
 struct Summary {
     total: u64,
-    tiers: Vec<Tier>,
+    tiers: Vec<TierRow>,
     groups: [(&'static str, Vec<Group>); 2],
     grades: Vec<(&'static str, Vec<(String, u64, String)>)>,
     moves: Vec<Move>,
@@ -241,7 +241,7 @@ fn arrange(asking: &Asking, wanted: &Wanted, when: &When, answer: v1::SummarizeT
     let tiers = answer
         .tiers
         .iter()
-        .map(|tier| Tier {
+        .map(|tier| TierRow {
             tier: tier.tier,
             name: named(tier.tier),
             count: tier.count,

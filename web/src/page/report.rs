@@ -197,7 +197,7 @@ struct Record {
 }
 
 /// A tier as it prints.
-struct Tier {
+struct TierRow {
     field: String,
     name: String,
     tier: u32,
@@ -226,7 +226,7 @@ struct ReportView {
     known_at: String,
     digest: String,
     sections: Vec<Section>,
-    tiers: Vec<Tier>,
+    tiers: Vec<TierRow>,
     back: String,
     check: String,
     documents: bool,
@@ -319,12 +319,12 @@ fn section(section: &v1::ReportSection) -> Section {
     }
 }
 
-fn tier(asking: &Asking, decision: &v1::TierDecision) -> Tier {
+fn tier(asking: &Asking, decision: &v1::TierDecision) -> TierRow {
     // A report is in one language, whoever looks at it.
     let l = Language::Chinese;
     let named = asking.setup().fields.iter().find(|field| field.id == decision.field);
     let sides = [&decision.public_result, &decision.industry_result];
-    Tier {
+    TierRow {
         field: named.map_or_else(|| decision.field.clone(), |field| field.title.clone()),
         name: l.tier(decision.tier, &decision.title),
         tier: decision.tier,

@@ -15,7 +15,7 @@ use crate::when::{When, encoded};
 use crate::words::Language;
 
 /// An edition in a list.
-struct Edition {
+struct Listed {
     id: String,
     edition: String,
     title: String,
@@ -30,10 +30,10 @@ struct Edition {
 #[template(path = "standards.html")]
 struct ListView {
     frame: Frame,
-    editions: Vec<Edition>,
+    editions: Vec<Listed>,
 }
 
-async fn editions(asking: &Asking, l: Language) -> Result<Vec<Edition>, Status> {
+async fn editions(asking: &Asking, l: Language) -> Result<Vec<Listed>, Status> {
     let mut all = Vec::new();
     let mut token = String::new();
     loop {
@@ -47,10 +47,10 @@ async fn editions(asking: &Asking, l: Language) -> Result<Vec<Edition>, Status> 
     }
 }
 
-fn edition(l: Language, standard: v1::Standard) -> Edition {
+fn edition(l: Language, standard: v1::Standard) -> Listed {
     let reference = standard.reference.unwrap_or_default();
     let to = if standard.effective_to.is_empty() { l.say("今", "now") } else { &standard.effective_to };
-    Edition {
+    Listed {
         period: format!("{} – {to}", standard.effective_from),
         figures: status_of_figures(l, Some(&reference)),
         link: format!("/standards/{}/{}", encoded(&reference.id), encoded(&reference.edition)),
@@ -191,7 +191,7 @@ pub(crate) struct Two {
 struct CompareView {
     frame: Frame,
     two: Two,
-    editions: Vec<Edition>,
+    editions: Vec<Listed>,
     differences: Option<Vec<v1::Difference>>,
 }
 

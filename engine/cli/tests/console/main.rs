@@ -3,6 +3,8 @@
 //! `HENGXIN_NEED_BROWSER=1` makes a missing browser a failure; without it these tests say aloud that they did not run.
 //! `HENGXIN_SCREENSHOTS=docs/screenshots` keeps pictures of the main pages.
 
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
 #[path = "../command/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod command;
