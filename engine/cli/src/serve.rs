@@ -163,10 +163,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     until_stopped(config, engine, |address, console| {
+        println!("serving hengxin.v1 on {address}; Ctrl-C stops");
         if let Some(console) = console {
             println!("console on {scheme}://{console}/");
         }
-        println!("serving hengxin.v1 on {address}; Ctrl-C stops");
     })
 }
 

@@ -83,6 +83,15 @@ fn the_same_with_the_keyboard_alone() {
         browser.tab_to("如何改变等级").await;
         browser.press(Key::Enter).await;
         browser.see("#fewest").await;
+        browser.tab_to("返回企业").await;
+        browser.press(Key::Enter).await;
+        browser.see("#why").await;
+        browser.tab_to("出具信用报告").await;
+        browser.press(Key::Enter).await;
+        browser.see("input[name=kind]").await;
+        browser.tab_to("出具").await;
+        browser.press(Key::Enter).await;
+        assert!(browser.read("#number").await.starts_with("HX"));
         browser.open(&format!("{}/enterprises/{}?as_of={AS_OF}", open(), sample())).await;
         // The first stop of every page leads past its navigation.
         browser.press(Key::Tab).await;

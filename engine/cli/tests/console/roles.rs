@@ -60,6 +60,39 @@ fn a_bank_sees_what_is_public_of_those_who_consented_and_no_tier() {
 }
 
 #[test]
+fn every_page_opens_for_two_roles_or_says_why_it_does_not() {
+    browse(Script::Runs, async |browser: &Browser| {
+        let enterprise = format!("/enterprises/{}?as_of={AS_OF}", sample());
+        let change = format!("/enterprises/{}/change?as_of={AS_OF}", sample());
+        let order = format!("/reports/new?enterprise={}", sample());
+        // Page, whether a regulator of the city is shown it, whether a bank is.
+        let pages = [
+            ("/", true, true),
+            ("/find?q=00057", true, false),
+            (&enterprise, true, true),
+            (&change, true, false),
+            (&order, true, true),
+            ("/standards", true, true),
+            ("/standards/public-comprehensive/2026.1", true, true),
+            ("/standards/draft", true, true),
+            ("/quality", false, false),
+            ("/verify", true, true),
+        ];
+        for (role, purpose) in
+            [("regulator", "supervision statutory-duty"), ("bank", "credit-granting consent")]
+        {
+            sign_in(browser, role, purpose, 600).await;
+            for (page, regulator, bank) in pages {
+                browser.open(&format!("{}{page}", ruled())).await;
+                let refused = browser.see("main h1").await.text().await.unwrap() == "没有权限";
+                let shown = if role == "bank" { bank } else { regulator };
+                assert_eq!(refused, !shown, "{role} {page}: {}", browser.text().await);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_token_that_is_not_ours_is_refused_and_a_session_that_ends_says_so() {
     browse(Script::Runs, async |browser: &Browser| {
         browser.open(&format!("{}/sign-in", ruled())).await;
