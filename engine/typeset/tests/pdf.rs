@@ -9,7 +9,13 @@ use hengxin_typeset::{DEFAULT_FONTS, TypesetError, fonts, typeset};
 use prost::Message as _;
 
 fn field(title: &str, value: &str) -> v1::FactField {
-    v1::FactField { id: "x".to_owned(), title: title.to_owned(), value: value.to_owned(), masked: false, text: value.to_owned() }
+    v1::FactField {
+        id: "x".to_owned(),
+        title: title.to_owned(),
+        value: value.to_owned(),
+        masked: false,
+        text: value.to_owned(),
+    }
 }
 
 fn report() -> v1::Report {
