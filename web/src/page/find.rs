@@ -114,9 +114,10 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
         };
         let mut ledger = asking.ledger();
         let answer = match ledger.search_enterprises(asking.request(request(v1::TierBasis::Run))).await {
-            // No run is loaded: the decisions on record.
+            // No run is loaded: the decisions on record. A further page says so by being of another listing.
             Err(status)
-                if matches!(status.code(), tonic::Code::NotFound | tonic::Code::FailedPrecondition) =>
+                if matches!(status.code(), tonic::Code::NotFound | tonic::Code::FailedPrecondition)
+                    || (status.code() == tonic::Code::InvalidArgument && !wanted.page.is_empty()) =>
             {
                 ledger.search_enterprises(asking.request(request(v1::TierBasis::Live))).await?
             }
