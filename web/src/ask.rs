@@ -38,6 +38,14 @@ impl Asking {
         &self.app.setup
     }
 
+    /// The field a page is about: the one asked for, else the first there is.
+    pub(crate) fn field(&self, asked: &str) -> String {
+        match (asked, self.setup().fields.first()) {
+            ("", Some(first)) => first.id.clone(),
+            (asked, _) => asked.to_owned(),
+        }
+    }
+
     /// Whether somebody is known to look.
     pub(crate) fn is_known(&self) -> bool {
         !self.setup().access.is_ruled()

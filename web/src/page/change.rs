@@ -99,10 +99,7 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
     sign_in::expect_known(asking)?;
     let l = asking.session.language;
     let fields = &asking.setup().fields;
-    let field = match wanted.field.as_str() {
-        "" => fields.first().map(|field| field.id.clone()).unwrap_or_default(),
-        given => given.to_owned(),
-    };
+    let field = asking.field(&wanted.field);
     let request = v1::WhatIfRequest {
         enterprise: code.to_owned(),
         field: field.clone(),

@@ -130,10 +130,7 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
     let enterprise = answer.enterprise.unwrap_or_default();
     let basis = answer.basis.unwrap_or_default();
     let fields = &asking.setup().fields;
-    let field = match wanted.field.as_str() {
-        "" => fields.first().map(|field| field.id.clone()).unwrap_or_default(),
-        given => given.to_owned(),
-    };
+    let field = asking.field(&wanted.field);
     // Everything below rests on one moment.
     let known_at = basis.known_at;
     let tier = |field: String, view: v1::EvaluationView| v1::GetTierRequest {

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use hengxin_proto::v1;
 
-use super::sign_in;
+use super::{is_without_run, sign_in};
 use crate::Named;
 use crate::ask::Asking;
 use crate::frame::{Frame, Part};
@@ -24,12 +24,17 @@ pub(crate) struct Wanted {
     region: Option<String>,
     industry: String,
     page: String,
+    /// [`DECISIONS`] on a further page of them; else empty.
+    basis: String,
     as_of: String,
     known_at: String,
 }
 
 /// Longest text that is looked for.
 const LONGEST: usize = 100;
+
+/// Says in an address that tiers are of the decisions on record: a page goes on where the one before it came from.
+const DECISIONS: &str = "decisions";
 
 struct Row {
     code: String,
@@ -95,11 +100,7 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
         })?,
     };
     let fields = asking.setup().fields.clone();
-    let field = if wanted.field.is_empty() {
-        fields.first().map(|f| f.id.clone()).unwrap_or_default()
-    } else {
-        wanted.field.clone()
-    };
+    let field = asking.field(&wanted.field);
     let (mut rows, mut next) = (Vec::new(), String::new());
     if asked {
         let request = |basis: v1::TierBasis| v1::SearchEnterprisesRequest {
@@ -113,17 +114,21 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
             basis: basis.into(),
         };
         let mut ledger = asking.ledger();
-        let answer = match ledger.search_enterprises(asking.request(request(v1::TierBasis::Run))).await {
-            // No run is loaded: the decisions on record. A further page says so by being of another listing.
-            Err(status)
-                if matches!(status.code(), tonic::Code::NotFound | tonic::Code::FailedPrecondition)
-                    || (status.code() == tonic::Code::InvalidArgument && !wanted.page.is_empty()) =>
-            {
-                ledger.search_enterprises(asking.request(request(v1::TierBasis::Live))).await?
+        let mut of_run = None;
+        if wanted.basis != DECISIONS {
+            let answer = ledger.search_enterprises(asking.request(request(v1::TierBasis::Run))).await;
+            of_run = match answer {
+                Err(status) if is_without_run(&status) => None,
+                other => Some(other?.into_inner()),
+            };
+        }
+        let (answer, basis) = match of_run {
+            Some(answer) => (answer, ""),
+            None => {
+                let request = asking.request(request(v1::TierBasis::Live));
+                (ledger.search_enterprises(request).await?.into_inner(), DECISIONS)
             }
-            other => other?,
         };
-        let answer = answer.into_inner();
         rows = answer
             .enterprises
             .into_iter()
@@ -144,9 +149,13 @@ async fn view(asking: &Asking, wanted: Wanted, when: &When) -> Result<View, toni
                 encoded(&field),
                 encoded(&region)
             );
-            for (name, value) in
-                [("tier", &wanted.tier), ("industry", &wanted.industry), ("page", &answer.next_page_token)]
-            {
+            let more = [
+                ("tier", wanted.tier.as_str()),
+                ("industry", &wanted.industry),
+                ("basis", basis),
+                ("page", &answer.next_page_token),
+            ];
+            for (name, value) in more {
                 if !value.is_empty() {
                     address.push_str(&format!("&{name}={}", encoded(value)));
                 }

@@ -57,6 +57,11 @@ pub(crate) fn part<T>(l: Language, answer: Result<T, Status>) -> Result<Share<T>
     }
 }
 
+/// Whether a refusal says that no run is loaded, so that the decisions on record are asked instead.
+pub(crate) fn is_without_run(status: &Status) -> bool {
+    matches!(status.code(), Code::NotFound | Code::FailedPrecondition)
+}
+
 /// Points as people read them.
 pub(crate) fn points(points: Option<&v1::Points>) -> String {
     points.map_or_else(|| "–".to_owned(), |points| points.decimal.clone())

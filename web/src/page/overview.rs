@@ -5,9 +5,8 @@ use axum::extract::Query;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use hengxin_proto::v1;
-use tonic::Code;
 
-use super::{Share, part, sign_in};
+use super::{Share, is_without_run, part, sign_in};
 use crate::Named;
 use crate::ask::Asking;
 use crate::chart::{self, percent};
@@ -133,10 +132,7 @@ async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, ton
     when.known_at()?;
     when.expect_date()?;
     let fields = &asking.setup().fields;
-    let field = match wanted.field.as_str() {
-        "" => fields.first().map(|field| field.id.clone()).unwrap_or_default(),
-        given => given.to_owned(),
-    };
+    let field = asking.field(&wanted.field);
     let region = wanted.region.clone().or_else(|| asking.session.home());
     let wanted = &Wanted { region, ..wanted.clone() };
     let chosen = Wanted { field: field.clone(), ..wanted.clone() };
@@ -213,7 +209,7 @@ async fn summarize(asking: &Asking, wanted: &Wanted) -> Result<v1::SummarizeTier
     let mut supervision = asking.supervision();
     match supervision.summarize_tiers(asking.request(request(v1::TierBasis::Run))).await {
         Ok(answer) => Ok(answer.into_inner()),
-        Err(status) if matches!(status.code(), Code::NotFound | Code::FailedPrecondition) => {
+        Err(status) if is_without_run(&status) => {
             let answer = supervision.summarize_tiers(asking.request(request(v1::TierBasis::Live))).await?;
             Ok(answer.into_inner())
         }
@@ -230,11 +226,11 @@ fn arrange(asking: &Asking, wanted: &Wanted, when: &When, answer: v1::SummarizeT
         l.tier(tier, title)
     };
     let find = |tier: u32| {
-        let mut link = format!("/find?field={}&tier={tier}", encoded(&wanted.field));
-        for (name, value) in [("region", wanted.region()), ("industry", wanted.industry.as_str())] {
-            if !value.is_empty() {
-                link.push_str(&format!("&{name}={}", encoded(value)));
-            }
+        // As in an address of this page, the region is written even when it is empty.
+        let (field, region) = (encoded(&wanted.field), encoded(wanted.region()));
+        let mut link = format!("/find?field={field}&tier={tier}&region={region}");
+        if !wanted.industry.is_empty() {
+            link.push_str(&format!("&industry={}", encoded(&wanted.industry)));
         }
         if tier == 0 { String::new() } else { when.on(&link) }
     };

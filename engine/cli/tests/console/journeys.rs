@@ -1,9 +1,12 @@
 //! What people come for, from beginning to end.
 
+use std::collections::BTreeSet;
+
+use fantoccini::Locator;
 use fantoccini::key::Key;
 
 use crate::browser::{Browser, Script, browse};
-use crate::served::{AS_OF, open, sample};
+use crate::served::{AS_OF, open, sample, without_runs};
 
 /// Finds an enterprise by part of its name, reads why it is in its tier and what would change that, and takes the report
 /// away; whoever gets the report checks it.
@@ -114,6 +117,29 @@ fn results_come_while_one_types_and_the_address_follows() {
         browser.open(&format!("{}/find?as_of={AS_OF}", open())).await;
         browser.write("main input[name=q]", &sample()).await;
         browser.see("#why").await;
+    });
+}
+
+/// Found by the benchmark of pages: the second page was refused where no run is loaded.
+#[test]
+fn a_search_goes_on_to_its_second_page_with_a_run_and_without() {
+    browse(Script::Runs, async |browser: &Browser| {
+        let (without, _serving) = without_runs("no-runs", 40);
+        for (console, common, enterprises) in [(open(), "示例企业", 300), (without, "公司", 40)] {
+            let mut address = format!("/find?q={common}");
+            let mut seen = BTreeSet::new();
+            loop {
+                browser.open(&format!("{console}{address}")).await;
+                browser.see("#found table").await;
+                for row in browser.client.find_all(Locator::Css("#found td.code")).await.unwrap() {
+                    assert!(seen.insert(row.text().await.unwrap()), "a code twice");
+                }
+                let next = browser.client.find_all(Locator::Css("#found a.button")).await.unwrap();
+                let Some(next) = next.first() else { break };
+                address = next.attr("href").await.unwrap().unwrap();
+            }
+            assert_eq!(seen.len(), enterprises, "{console}");
+        }
     });
 }
 

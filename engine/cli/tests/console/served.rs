@@ -182,7 +182,20 @@ fn serve(at: &Path, more: &[&str]) -> Serving {
     Serving { child, console }
 }
 
-/// Another process over the same data, to be stopped by the test: its console and itself.
+/// A service over a ledger of its own with so many enterprises and no run, to be stopped by the test: its console and itself.
+pub(crate) fn without_runs(data: &str, enterprises: u32) -> (String, impl Drop) {
+    let at = world(|world| world.folder.path().join(data));
+    std::fs::create_dir_all(&at).unwrap();
+    let mut registrations = String::from("统一社会信用代码,企业名称,变更日期,登记状态\n");
+    for n in 100..100 + enterprises {
+        writeln!(registrations, "{},己{n}公司,2020-01-02,存续", code(n)).unwrap();
+    }
+    std::fs::write(at.join("registrations.csv"), registrations).unwrap();
+    done(&at, &["ingest", "--data", "data", "registrations.csv"]);
+    of_its_own(data)
+}
+
+/// A service over a ledger of its own, to be stopped by the test: its console and itself.
 pub(crate) fn of_its_own(data: &str) -> (String, impl Drop) {
     let at: PathBuf = world(|world| world.folder.path().to_owned());
     let serving = serve_data(&at, data);
