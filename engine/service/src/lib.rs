@@ -24,6 +24,7 @@ pub mod runner;
 pub mod server;
 pub mod story;
 mod studies;
+mod tasks;
 pub mod timetable;
 mod tls;
 pub mod typesetter;

@@ -5,9 +5,8 @@
 //! decision, and that the call was made, are on disk before the call is carried out; when they cannot be written, the
 //! call is refused.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Disclosure;
@@ -260,27 +259,6 @@ impl Session {
 
 /// The most that is shown of an enterprise's facts.
 pub(super) type Sight = Disclosure;
-
-/// When callers with a limit last called, and how many calls they have saved up.
-#[derive(Debug, Default)]
-pub(super) struct Limits(Mutex<HashMap<String, (Instant, f64)>>);
-
-impl Limits {
-    /// Whether a call is within the caller's limit. Up to one second's calls are saved up.
-    fn take(&self, caller: &Caller) -> bool {
-        let Some(most) = caller.calls_per_second else { return true };
-        let (now, most) = (Instant::now(), f64::from(most));
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, saved) = all.entry(caller.name.clone()).or_insert((now, most));
-        *saved = (*saved + now.duration_since(*last).as_secs_f64() * most).min(most);
-        *last = now;
-        if *saved < 1.0 {
-            return false;
-        }
-        *saved -= 1.0;
-        true
-    }
-}
 
 impl Gate {
     /// Lets a call in, or refuses it; either is in the audit trail first. The message, and how much is shown.
@@ -549,14 +527,5 @@ mod tests {
         ] {
             assert_eq!(About::one(text).enterprises, ["914403001922038216"], "{text}");
         }
-    }
-
-    #[test]
-    fn a_limit_saves_up_one_second_of_calls() {
-        let limits = Limits::default();
-        let caller = Caller { calls_per_second: Some(3), ..Caller::local() };
-        let taken = (0..10).filter(|_| limits.take(&caller)).count();
-        assert!((3..=4).contains(&taken), "{taken}");
-        assert!((0..10).all(|_| limits.take(&Caller::local())));
     }
 }

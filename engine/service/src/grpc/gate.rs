@@ -11,7 +11,7 @@ use hengxin_store::{ChangePosition, Job};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tonic::{Request, Status};
 
-use super::admission::Limits;
+use super::limits::Limits;
 use super::places::Places;
 use super::status::status;
 use crate::access::Access;

@@ -7,6 +7,7 @@ mod convert;
 mod deadline;
 mod gate;
 mod ledger;
+mod limits;
 mod log;
 mod mask;
 mod model;
