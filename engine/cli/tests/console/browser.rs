@@ -120,18 +120,30 @@ impl Browser {
         self.client.goto(address).await.unwrap();
     }
 
-    /// The one element, waited for.
+    /// The one element, waited for. A page that gives way to the next refuses to be searched; then it is searched again.
     pub(crate) async fn see(&self, css: &str) -> Element {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
-        match found {
-            Ok(found) => found,
-            Err(error) => panic!("no `{css}`: {error}\n{}", self.text().await),
+        let begun = Instant::now();
+        loop {
+            match self.client.find(Locator::Css(css)).await {
+                Ok(found) => return found,
+                Err(error) if begun.elapsed() > PATIENCE => {
+                    panic!("no `{css}`: {error}\n{}", self.text().await)
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
         }
     }
 
-    /// The text of the one element.
+    /// The text of the one element, which may be replaced between being found and being read.
     pub(crate) async fn read(&self, css: &str) -> String {
-        self.see(css).await.text().await.unwrap()
+        let begun = Instant::now();
+        loop {
+            match self.see(css).await.text().await {
+                Ok(text) => return text,
+                Err(error) if begun.elapsed() > PATIENCE => panic!("`{css}` cannot be read: {error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
     }
 
     /// All the text there is to see.

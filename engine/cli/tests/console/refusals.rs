@@ -95,6 +95,19 @@ fn a_verification_code_that_is_wrong_is_not_told_apart_from_a_wrong_number() {
 }
 
 #[test]
+fn where_nobody_sets_documents_none_is_offered_and_the_address_of_one_says_so() {
+    browse(Script::Runs, async |browser: &Browser| {
+        browser.open(&format!("{}/reports/new?enterprise={}&as_of={AS_OF}", open(), sample())).await;
+        browser.click("form.stacked button").await;
+        let number = browser.read("#number").await;
+        assert!(browser.client.find_all(Locator::LinkText("下载 PDF")).await.unwrap().is_empty());
+        browser.open(&format!("{}/reports/{number}/pdf", open())).await;
+        browser.expect("现在无法办理").await;
+        browser.expect("typesetter").await;
+    });
+}
+
+#[test]
 fn a_form_of_another_session_is_refused() {
     browse(Script::Runs, async |browser: &Browser| {
         browser.open(&format!("{}/reports/new?enterprise={}&as_of={AS_OF}", open(), sample())).await;

@@ -128,13 +128,43 @@ fn more(at: &Path) {
     }
     let penalties = penalties.replace("2026-11-", "2025-11-").replace("2026-12-", "2025-12-");
     std::fs::write(at.join("penalties.csv"), penalties).unwrap();
+    // One with a penalty that counts for a while, and one code under which two enterprises are registered.
+    let mut single = String::from(
+        "行政相对人名称,统一社会信用代码,行政处罚决定书文号,处罚类别,处罚决定日期,处罚机关,失信程度,罚款金额(万元)\n",
+    );
+    writeln!(single, "戊新公司,{},示一号,罚款,2026-05-20,某局,一般,1.5", code(5)).unwrap();
+    std::fs::write(at.join("single.csv"), single).unwrap();
+    let mut twice = String::from("统一社会信用代码,企业名称,变更日期,成立日期,登记状态\n");
+    writeln!(twice, "{},庚公司,2020-01-02,2019-05-06,存续", code(6)).unwrap();
+    writeln!(twice, "{},辛公司,2021-01-02,2018-03-04,存续", code(6)).unwrap();
+    std::fs::write(at.join("twice.csv"), twice).unwrap();
     let consents = format!(
         "统一社会信用代码,企业名称,被授权单位,授权范围,授权起始日期\n{},示例,bank's department,授信与贷后管理,2020-01-01\n",
         sample()
     );
     std::fs::write(at.join("consents.csv"), consents).unwrap();
-    let told = done(at, &["ingest", "--data", "data", "registrations.csv", "penalties.csv", "consents.csv"]);
+    let files = ["registrations.csv", "penalties.csv", "single.csv", "twice.csv", "consents.csv"];
+    let told = done(at, &[&["ingest", "--data", "data"], &files[..]].concat());
     assert!(!told.contains("set aside"), "{told}");
+}
+
+/// `hengxin demo` on a folder of its own until the test is over, and the link it ends with.
+pub(crate) fn demo() -> (String, impl Drop) {
+    let at: PathBuf = world(|world| world.folder.path().to_owned());
+    let arguments = [
+        "demo",
+        "--data",
+        "demo",
+        "--enterprises",
+        "60",
+        "--listen",
+        "127.0.0.1:0",
+        "--console",
+        "127.0.0.1:0",
+    ];
+    start(&at, &arguments, |line| line.trim().starts_with("http://").then(|| line.trim().to_owned()))
+        .map(|serving| (serving.console.clone(), serving))
+        .expect("a link")
 }
 
 /// An enterprise of the district that is in a strict tier.
@@ -159,27 +189,29 @@ fn rules(at: &Path, public: &[u8]) {
 }
 
 fn serve(at: &Path, more: &[&str]) -> Serving {
+    let arguments = ["serve", "--data", "data", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+    let address = |line: &str| Some(line.strip_prefix("console on ")?.trim_end_matches('/').to_owned());
+    start(at, &[&arguments, more].concat(), address).expect("an address")
+}
+
+/// Starts the program and reads what it says until a line is what is looked for.
+fn start(at: &Path, arguments: &[&str], wanted: impl Fn(&str) -> Option<String>) -> Option<Serving> {
     // Statics are never dropped: the service ends when its input does, and that ends with this process.
     let until_input_ends = "\"$@\" & served=$!; cat; kill $served; wait $served";
     let mut child = Command::new("sh")
         .args(["-c", until_input_ends, "sh", env!("CARGO_BIN_EXE_hengxin")])
+        .args(arguments)
         .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .current_dir(at)
         .env_remove("HENGXIN_LEDGER")
         .env("HENGXIN_LOG", "warn")
-        .args(["serve", "--data", "data", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"])
-        .args(more)
-        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let console = lines
-        .find_map(|line| {
-            line.unwrap().strip_prefix("console on ").map(|address| address.trim_end_matches('/').to_owned())
-        })
-        .expect("an address");
+    let console = lines.find_map(|line| wanted(&line.unwrap()))?;
     std::thread::spawn(move || lines.for_each(drop));
-    Serving { child, console }
+    Some(Serving { child, console })
 }
 
 /// A service over a ledger of its own with so many enterprises and no run, to be stopped by the test: its console and itself.
