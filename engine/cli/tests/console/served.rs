@@ -162,9 +162,9 @@ pub(crate) fn demo() -> (String, impl Drop) {
         "--console",
         "127.0.0.1:0",
     ];
-    start(&at, &arguments, |line| line.trim().starts_with("http://").then(|| line.trim().to_owned()))
-        .map(|serving| (serving.console.clone(), serving))
-        .expect("a link")
+    let link = |line: &str| line.trim().starts_with("http://").then(|| line.trim().to_owned());
+    let serving = start(&at, &arguments, link);
+    (serving.console.clone(), serving)
 }
 
 /// An enterprise of the district that is in a strict tier.
@@ -191,11 +191,11 @@ fn rules(at: &Path, public: &[u8]) {
 fn serve(at: &Path, more: &[&str]) -> Serving {
     let arguments = ["serve", "--data", "data", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"];
     let address = |line: &str| Some(line.strip_prefix("console on ")?.trim_end_matches('/').to_owned());
-    start(at, &[&arguments, more].concat(), address).expect("an address")
+    start(at, &[&arguments, more].concat(), address)
 }
 
-/// Starts the program and reads what it says until a line is what is looked for.
-fn start(at: &Path, arguments: &[&str], wanted: impl Fn(&str) -> Option<String>) -> Option<Serving> {
+/// Starts the program and reads what it says until a line holds its console's address.
+fn start(at: &Path, arguments: &[&str], address: impl Fn(&str) -> Option<String>) -> Serving {
     // Statics are never dropped: the service ends when its input does, and that ends with this process.
     let until_input_ends = "\"$@\" & served=$!; cat; kill $served; wait $served";
     let mut child = Command::new("sh")
@@ -209,9 +209,9 @@ fn start(at: &Path, arguments: &[&str], wanted: impl Fn(&str) -> Option<String>)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let console = lines.find_map(|line| wanted(&line.unwrap()))?;
+    let console = lines.find_map(|line| address(&line.unwrap())).expect("a line with the console's address");
     std::thread::spawn(move || lines.for_each(drop));
-    Some(Serving { child, console })
+    Serving { child, console }
 }
 
 /// A service over a ledger of its own with so many enterprises and no run, to be stopped by the test: its console and itself.
