@@ -61,12 +61,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map(|text| delivery(text, vocabulary, today))
         .collect::<Result<Vec<Vec<Delivery>>, Failure>>()?
         .concat();
-    if !arguments.place.exists()? && arguments.files.iter().all(|path| intake::unreadable(path).is_some()) {
+    if !arguments.place.exists()? {
         // A mistyped name must not leave a new, empty ledger behind.
-        for failure in arguments.files.iter().filter_map(|path| intake::unreadable(path)) {
-            failure.report();
-        }
-        if !arguments.files.is_empty() {
+        let unreadable: Vec<Failure> = arguments.files.iter().filter_map(|path| intake::unreadable(path)).collect();
+        if !unreadable.is_empty() && unreadable.len() == arguments.files.len() {
+            unreadable.iter().for_each(Failure::report);
             return Err(Failure::Shown);
         }
     }

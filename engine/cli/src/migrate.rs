@@ -17,8 +17,8 @@ Examples:
   hengxin migrate --from hengxin-data/ledger.sqlite --to postgres://hengxin@localhost/credit
   hengxin migrate --from postgres://hengxin@localhost/credit --to copy/ledger.sqlite
 
-Nothing may lie at the new place yet. Every table is copied row by row, counted and digested at both places, and the new ledger
-is verified; after a failure there is none. Its keys go along: of a ledger on a server they are
+Nothing may lie at the new place yet. Every table is copied row by row, counted and digested at both places; after a failure
+there is none. Then the new ledger is verified where it lies. Its keys go along: of a ledger on a server they are
 `ledger.key` and `ledger.signing-key` in the data folder, of one in a file they lie beside it. End whatever writes to the old ledger first.")]
 pub struct Arguments {
     /// Where the ledger is: `postgres://USER:PASSWORD@HOST/DATABASE`, or a file.
@@ -48,8 +48,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     let copied = transfer(&from, &to).map_err(store)?;
-    let ledger = Ledger::open(&to, catalogue.vocabulary).map_err(store)?;
-    let verified = ledger.snapshot(None).and_then(|snapshot| snapshot.verify()).map_err(store)?;
+    let verified = Ledger::open(&to, catalogue.vocabulary)
+        .and_then(|ledger| ledger.snapshot(None)?.verify())
+        .with_context(|| format!("the ledger is at {to}, but could not be checked there; `hengxin verify` checks it"))?;
     let rows: u64 = copied.iter().map(|table| table.rows).sum();
     if arguments.json {
         let tables = copied.iter().map(|Copied { table, rows, digest }| {
