@@ -61,6 +61,16 @@ impl Protector {
         })
     }
 
+    /// A secret of this ledger for one use, from which neither the key nor the secret of another use can be found.
+    ///
+    /// No digest of an identity number is ever such a secret: its letters are made capital before, and `hengxin` has none.
+    pub fn secret(&self, what_for: &str) -> [u8; 32] {
+        let mut mac = self.mac.clone();
+        mac.update(b"hengxin: secret of ");
+        mac.update(what_for.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
     /// A public name of the key: tells keys apart, gives nothing about them away.
     pub(crate) fn key_id(&self) -> String {
         let mut mac = self.mac.clone();
