@@ -268,6 +268,7 @@ fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
             let (word, export) = match &origin {
                 Origin::Export(export) => ("export", Some(told(export))),
                 Origin::Altered(export) => ("altered", Some(told(export))),
+                Origin::Unrecorded(_) => ("unrecorded", None),
                 Origin::Foreign => ("foreign", None),
             };
             output::json(&json!({ "line": line, "code": code, "origin": word, "export": export }));
@@ -278,7 +279,10 @@ fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
                     "altered or made up: its mark names {}, which has no such row",
                     export.export.number
                 ),
-                Origin::Foreign => "its mark names no export of this ledger".to_owned(),
+                Origin::Unrecorded(number) => {
+                    format!("from {number}, which is not on record: this ledger comes from an older backup")
+                }
+                Origin::Foreign => "its mark is none of this ledger".to_owned(),
             };
             println!("line {line}  {code}  {said}");
         }
@@ -286,7 +290,7 @@ fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
             Origin::Export(export) => {
                 given.entry(export.export.number.clone()).or_insert((*export, 0)).1 += 1;
             }
-            Origin::Altered(_) | Origin::Foreign => lost += 1,
+            Origin::Altered(_) | Origin::Unrecorded(_) | Origin::Foreign => lost += 1,
         }
         Ok(())
     })?;

@@ -7,8 +7,9 @@ use hengxin_core::uscc::Uscc;
 use hengxin_proto::v1;
 use hengxin_proto::v1::export_tiers_response::Part;
 use hengxin_proto::v1::supervision_service_client::SupervisionServiceClient;
+use hengxin_service::client::{Asking, ClientError, ExportOrder, ExportStream};
 use hengxin_service::use_case::export::mark::{Origin, Tracer};
-use hengxin_service::use_case::export::row::{COLUMNS, Row};
+use hengxin_service::use_case::export::row::{COLUMNS, Row, first_line};
 use hengxin_service::{Access, Engine, RunSetup, Runner, record_tiers};
 use hengxin_store::{ExportEnding, ExportRecord};
 use sha2::{Digest as _, Sha256};
@@ -183,7 +184,8 @@ async fn an_export_is_whole_and_on_record_before_its_rows_and_after_them() {
     assert_eq!((end.rows, end.ending), (3, ExportEnding::Complete));
     let calls = snapshot.audit(Some("regulator"), 0, 100).unwrap();
     let calls = calls.iter().filter(|record| record.call.method == "SupervisionService.ExportTiers");
-    assert_eq!(calls.count(), 4);
+    let by: Vec<&str> = calls.map(|record| record.call.detail.as_str()).collect();
+    assert_eq!(by, ["regulators-export"; 4]);
     snapshot.verify().unwrap();
 }
 
@@ -253,6 +255,9 @@ async fn a_row_leads_to_its_export_and_one_that_was_altered_to_none() {
     let last = moved[2].pop().unwrap();
     moved[3].insert(0, last);
     assert!(matches!(trace(moved, &mine.mark), Origin::Altered(_)));
+    let unrecorded = "HE20260629-0123456789";
+    let mark = rig.engine.marks().mark(unrecorded, &Row(cells(mine).try_into().unwrap()).line());
+    assert_eq!(trace(cells(mine), &mark), Origin::Unrecorded(unrecorded.to_owned()));
     for foreign in ["", "x", "HE20260630-0123456789-0123456789ABCDEF", &seal(&mine.mark)] {
         assert_eq!(trace(cells(mine), foreign), Origin::Foreign, "{foreign}");
     }
@@ -433,4 +438,39 @@ async fn rows_of_exports_under_way_count_too() {
     }
     refusal(export(nation, supervising(from_run())).await, Code::ResourceExhausted, "EXPORT_LIMIT");
     drop(stream);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_of_the_command_line_makes_the_very_file_over_tls() {
+    let papers = Papers::new();
+    let rig = papers.serve().await;
+    decided(&papers, &rig).await;
+    let (certificate, key) = Papers::pair(&papers.clients, "regulator", 7);
+    let asking = Asking {
+        address: rig.address.replace("http://127.0.0.1", "https://localhost"),
+        authority: Some(papers.own.pem().into_bytes()),
+        identity: Some((certificate.into_bytes(), key.into_bytes())),
+        token: None,
+        purpose: "supervision".to_owned(),
+        legal_basis: "statutory-duty".to_owned(),
+    };
+    let order =
+        ExportOrder { field: FIELD.to_owned(), region: "330100".to_owned(), ..ExportOrder::default() };
+    let mut export = ExportStream::begin(&asking, order.clone()).await.unwrap();
+    assert_eq!((export.head["caller"].as_str(), export.expected), (Some("regulator"), 3));
+    let mut file = first_line();
+    while let Some(lines) = export.lines().await.unwrap() {
+        file.extend(lines);
+    }
+    let digest: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((export.head["digest"].as_str(), file.lines().count()), (Some(digest.as_str()), 4));
+    let wider = ExportOrder { region: String::new(), ..order.clone() };
+    let refused = ExportStream::begin(&asking, wider).await.unwrap_err();
+    assert!(matches!(refused, ClientError::Refused(_)), "{refused:?}");
+    let strange = Asking { authority: Some(papers.clients.pem().into_bytes()), ..asking.clone() };
+    let failed = ExportStream::begin(&strange, order.clone()).await.unwrap_err();
+    assert!(matches!(failed, ClientError::System(_)), "{failed:?}");
+    let nameless = Asking { purpose: "监管".to_owned(), ..asking };
+    let refused = ExportStream::begin(&nameless, order).await.unwrap_err().to_string();
+    assert_eq!(refused, "purpose: found what no header can hold, expected ASCII without controls");
 }

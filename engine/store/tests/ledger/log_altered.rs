@@ -269,3 +269,20 @@ fn a_ledger_from_before_the_log_gets_one_over_all_it_holds() {
     // All but the six calls of the audit trail, which is gone, the report, and the export with its end.
     assert_eq!((verified.log.entries, verified.log.heads), (size - 9, 1));
 }
+
+#[test]
+fn a_ledger_of_the_schema_before_exports_goes_on_with_its_log() {
+    let (folder, ledger) = crate::support::fresh();
+    ledger.recorder().expect("a recorder").audit(&call(1)).expect("recorded");
+    let before = head(ledger.snapshot(None).expect("a snapshot").log());
+    drop(ledger);
+    intruder(&folder)
+        .execute_batch("DROP TABLE export_ends; DROP TABLE exports; PRAGMA user_version = 5;")
+        .expect("put back to the fifth schema");
+    assert!(matches!(archive(&folder), Err(Error::Older { found: 5, known: 6, .. })));
+    let ledger =
+        Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("brought up to date");
+    crate::exports::one(&ledger);
+    let verified = ledger.snapshot(None).expect("a snapshot").verify().expect("whole");
+    assert_eq!(verified.log.entries, before.size + 2);
+}

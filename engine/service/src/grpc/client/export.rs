@@ -109,7 +109,9 @@ impl ExportStream {
                         marked_line(&row.line(), &mark)
                     })
                     .collect();
-                lines.iter().for_each(|line| self.digest.add(line));
+                for line in &lines {
+                    self.digest.add(line);
+                }
                 self.rows += u64::try_from(lines.len()).unwrap_or(u64::MAX);
                 Ok(Some(lines))
             }

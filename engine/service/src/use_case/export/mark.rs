@@ -80,7 +80,9 @@ pub enum Origin {
     Export(Box<ExportRecord>),
     /// The mark names this export, which has no such row with such a mark: either was altered, or made up.
     Altered(Box<ExportRecord>),
-    /// The mark names no export of this ledger.
+    /// The mark is one of this ledger, whose export is not on record: the ledger was restored from an older backup.
+    Unrecorded(String),
+    /// The mark is none of this ledger.
     Foreign,
 }
 
@@ -115,10 +117,14 @@ impl<'s> Tracer<'s> {
                 found
             }
         };
-        let Some(export) = found.map(Box::new) else { return Ok(Origin::Foreign) };
         // Whoever asks holds the ledger: there is nobody to hide the time of a comparison from.
         let own = self.marks.mark(number, &row.line()) == mark;
-        Ok(if own { Origin::Export(export) } else { Origin::Altered(export) })
+        Ok(match found.map(Box::new) {
+            Some(export) if own => Origin::Export(export),
+            Some(export) => Origin::Altered(export),
+            None if own => Origin::Unrecorded(number.to_owned()),
+            None => Origin::Foreign,
+        })
     }
 }
 
