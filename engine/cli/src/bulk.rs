@@ -6,8 +6,9 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use hengxin_service::client::{Asking, ClientError, ExportOrder, ExportStream};
+use hengxin_service::use_case::export::file::{FileError, Found, Rows};
 use hengxin_service::use_case::export::mark::{Marks, Origin, Tracer};
-use hengxin_service::use_case::export::row::{COLUMNS, MARK, Row, first_line};
+use hengxin_service::use_case::export::row::first_line;
 use hengxin_store::ExportRecord;
 use serde_json::{Value, json};
 
@@ -261,9 +262,11 @@ fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
     let mut tracer = Tracer::new(&snapshot, &marks);
     let mut given: BTreeMap<String, (ExportRecord, u64)> = BTreeMap::new();
     let mut lost = 0u64;
-    read_rows(path, file, |line, row, mark| {
+    let wrong = |error: FileError| Failure::Input(format!("{}: {error}", path.display()));
+    for found in Rows::open(file).map_err(wrong)? {
+        let Found { line, row, mark } = found.map_err(wrong)?;
         let code = row.0.first().cloned().unwrap_or_default();
-        let origin = tracer.trace(&row, mark).map_err(problem)?;
+        let origin = tracer.trace(&row, &mark).map_err(problem)?;
         if json {
             let (word, export) = match &origin {
                 Origin::Export(export) => ("export", Some(told(export))),
@@ -292,8 +295,7 @@ fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
             }
             Origin::Altered(_) | Origin::Unrecorded(_) | Origin::Foreign => lost += 1,
         }
-        Ok(())
-    })?;
+    }
     if !json {
         for (number, (record, count)) in &given {
             let export = &record.export;
@@ -305,59 +307,4 @@ fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
         }
     }
     if lost > 0 { Err(Failure::Shown) } else { Ok(()) }
-}
-
-/// Reads the rows of a file: number of the line, row, mark.
-fn read_rows(
-    path: &Path,
-    file: File,
-    mut each: impl FnMut(u64, Row, &str) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let wrong = |line: u64, what: String| Failure::Input(format!("{}: line {line}: {what}", path.display()));
-    let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(file);
-    let mut record = csv::ByteRecord::new();
-    let failed = |error: csv::Error| Failure::Input(format!("{}: {error}", path.display()));
-    if !reader.read_byte_record(&mut record).map_err(failed)? {
-        return Err(wrong(1, format!("found an empty file, expected columns `{}`", COLUMNS.join("`, `"))));
-    }
-    let text = |record: &csv::ByteRecord, place: usize, line: u64, column: &str| {
-        let cell = record.get(place).unwrap_or_default().to_vec();
-        String::from_utf8(cell)
-            .map_err(|_| wrong(line, format!("field `{column}`: found bytes that are no UTF-8")))
-    };
-    let mut names = Vec::new();
-    for place in 0..record.len() {
-        let name = text(&record, place, 1, &(place + 1).to_string())?;
-        names.push(name.trim_start_matches('\u{feff}').to_owned());
-    }
-    let place_of = |column: &str| {
-        let mut places = names.iter().enumerate().filter(|(_, name)| *name == column);
-        match (places.next(), places.next()) {
-            (Some((place, _)), None) => Ok(place),
-            (None, _) => {
-                let all = COLUMNS.join("`, `");
-                Err(wrong(1, format!("found no column `{column}`, expected `{all}` and `{MARK}`")))
-            }
-            (Some(_), Some(_)) => Err(wrong(1, format!("found column `{column}` twice, expected it once"))),
-        }
-    };
-    let mut places = Vec::new();
-    for column in COLUMNS {
-        places.push((column, place_of(column)?));
-    }
-    let mark_place = place_of(MARK)?;
-    while reader.read_byte_record(&mut record).map_err(failed)? {
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.len() != names.len() {
-            let found = record.len();
-            return Err(wrong(line, format!("found {found} cells, expected {}", names.len())));
-        }
-        let mut cells: [String; COLUMNS.len()] = Default::default();
-        for (cell, (column, place)) in cells.iter_mut().zip(&places) {
-            *cell = text(&record, *place, line, column)?;
-        }
-        let mark = text(&record, mark_place, line, MARK)?;
-        each(line, Row(cells), &mark)?;
-    }
-    Ok(())
 }

@@ -94,9 +94,9 @@ fn digest(rows: &[v1::ExportedTier]) -> String {
     text.push_str(&COLUMNS.join(","));
     text.push_str(",mark\n");
     for row in rows {
-        let quoted = |cell: &String| match cell.contains(['"', ',', '\n']) {
-            true => format!("\"{}\"", cell.replace('"', "\"\"")),
-            false => cell.clone(),
+        let quoted = |cell: &String| {
+            let must = cell.contains(['"', ',', '\n']);
+            if must { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() }
         };
         let cells: Vec<String> = cells(row).iter().chain([&row.mark]).map(quoted).collect();
         text.push_str(&cells.join(","));
@@ -398,11 +398,11 @@ async fn another_run_ends_an_export_of_the_one_before_and_so_does_a_shutdown() {
     let (message, _) = refusal(Err::<(), _>(status), Code::Aborted, "RUN_REPLACED");
     assert_eq!(message, "run 1 was replaced by run 2 meanwhile: begin anew");
     assert_eq!(ended(&rig).await, (read, ExportEnding::CutOff, "RUN_REPLACED".to_owned()));
-    let _stream = begun(&channel, Request::new(from_run())).await;
+    let unread = begun(&channel, Request::new(from_run())).await;
     let stopped = rig.stop();
     let (_, ending, detail) = ended(&rig).await;
     assert_eq!((ending, detail.as_str()), (ExportEnding::CutOff, "STOPPING"));
-    drop((_stream, channel));
+    drop((unread, channel));
     stopped.await.unwrap().unwrap();
 }
 

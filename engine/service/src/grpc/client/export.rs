@@ -138,7 +138,9 @@ fn broken(what: &str) -> ClientError {
 }
 
 fn header(what: &str, text: &str) -> Result<MetadataValue<Ascii>, ClientError> {
-    text.parse().map_err(|_| {
+    // Other bytes can be sent, and are not read.
+    let value = text.is_ascii().then(|| text.parse().ok()).flatten();
+    value.ok_or_else(|| {
         ClientError::Refused(format!(
             "{what}: found what no header can hold, expected ASCII without controls"
         ))
