@@ -6,6 +6,8 @@ use std::{env, fs, process, thread};
 use hengxin_ingest::mapping::Mapping;
 use hengxin_ingest::records::{Checked, Reader, Rules};
 use hengxin_ingest::table;
+use hengxin_service::use_case::export::file::Rows;
+use hengxin_service::use_case::export::row::{first_line, marked_line};
 
 use super::SHIPPED;
 
@@ -20,6 +22,25 @@ pub(crate) fn workbooks(input: &[u8]) -> bool {
 
 pub(crate) fn parquet(input: &[u8]) -> bool {
     read("parquet", input)
+}
+
+/// Rows of a bulk export; what was read, written as an export and read again, is the same.
+pub(crate) fn exports(input: &[u8]) -> bool {
+    let rows = match Rows::open(input) {
+        Ok(rows) => rows,
+        Err(problem) => {
+            assert!(!problem.to_string().is_empty());
+            return false;
+        }
+    };
+    for found in rows {
+        let Ok(found) = found else { return false };
+        let file = format!("{}{}", first_line(), marked_line(&found.row.line(), "mark"));
+        let again: Vec<_> = Rows::open(file.as_bytes()).expect("the names of columns").collect();
+        let [Ok(again)] = again.as_slice() else { panic!("{again:?}") };
+        assert_eq!((&again.row, again.mark.as_str()), (&found.row, "mark"));
+    }
+    true
 }
 
 /// Reads a file as far as it goes: every row becomes a record or a reject with reasons.

@@ -23,13 +23,14 @@ pub use service::forgotten_requests;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets by name, in the order of the alphabet.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 24] = [
     ("access_rules", service::access_rules),
     ("cases", documents::cases),
     ("codes", codes::codes),
     ("credentials", service::credentials),
     ("csv", files::csv),
     ("dates", codes::dates),
+    ("exports", files::exports),
     ("features", documents::features),
     ("heads", log::heads),
     ("histories", json::histories),

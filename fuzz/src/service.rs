@@ -134,7 +134,7 @@ requests! {
     ListEvaluationsRequest SimulateEvaluationRequest ListStandardsRequest GetStandardRequest CheckStandardRequest
     CompareStandardsRequest GetTierRequest BatchGetTiersRequest ListTiersRequest WatchTiersRequest
     SummarizeTiersRequest SummarizeSourcesRequest TraceTierRequest WhatIfRequest IssueReportRequest GetReportRequest
-    ListReportsRequest RenderReportRequest VerifyReportRequest
+    ListReportsRequest RenderReportRequest VerifyReportRequest ExportTiersRequest
 }
 
 /// A message as each request there is. What the service makes of requests it has decoded:

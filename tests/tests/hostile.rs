@@ -303,6 +303,11 @@ fn csv_files() {
 }
 
 #[test]
+fn files_of_exports() {
+    spoil("exports", 15_000, vec![]);
+}
+
+#[test]
 fn workbooks() {
     spoil("workbooks", 1_500, vec![]);
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (the system or the data folder), 2 bad input (arguments, files, codes, documents).
 
 mod backup;
+mod bulk;
 mod codes;
 mod compare;
 mod conflicts;
@@ -118,6 +119,8 @@ enum Command {
     Rescore(rescore::Arguments),
     /// Start, list, show, cancel and watch runs of a running service.
     Runs(runs::Arguments),
+    /// Bulk exports of tiers: fetch one from a service, list those on record, trace rows back to who fetched them.
+    Bulk(bulk::Arguments),
     /// When a running service starts runs by itself.
     Schedules(schedules::Arguments),
     /// Compare two runs: who moved, because of which clause, and what it costs the inspectors.
@@ -180,6 +183,7 @@ fn main() -> std::process::ExitCode {
         Command::WhatIf(arguments) => what_if::run(&arguments),
         Command::Rescore(arguments) => rescore::run(&arguments),
         Command::Runs(arguments) => runs::run(&arguments),
+        Command::Bulk(arguments) => bulk::run(&arguments),
         Command::Schedules(arguments) => schedules::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Generate(arguments) => district::run(&arguments),

@@ -108,6 +108,7 @@ pub fn problem(problem: Problem) -> Failure {
         Problem::Invalid(..)
         | Problem::UnknownEnterprise { .. }
         | Problem::NoLoadedRun { .. }
+        | Problem::RunReplaced { .. }
         | Problem::NotInRun { .. }
         | Problem::NoRunner
         | Problem::NoLaboratory

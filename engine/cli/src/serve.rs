@@ -70,6 +70,9 @@ pub struct Arguments {
     /// Connections open at once; further ones are closed at once.
     #[arg(long, default_value_t = 2000, value_name = "NUMBER")]
     connections: u32,
+    /// Rows a day a caller gets by bulk export, unless `callers.json` says otherwise of it.
+    #[arg(long, default_value_t = Load::default().exported_rows_per_day, value_name = "ROWS")]
+    export_rows_per_day: u64,
     /// Answer `GET /metrics` there, in plain text, as Prometheus reads it.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
@@ -159,7 +162,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         metrics: arguments.metrics,
         people,
         typesetter,
-        load: Load { connections: arguments.connections as usize, ..Load::default() },
+        load: Load {
+            connections: arguments.connections as usize,
+            exported_rows_per_day: arguments.export_rows_per_day,
+            ..Load::default()
+        },
     };
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     until_stopped(config, engine, |address, console| {

@@ -18,6 +18,7 @@ use crate::directory::Directory;
 use crate::outline::{Outline, PolicyOutline};
 use crate::page::Tokens;
 use crate::problem::{Answer, Problem};
+use crate::use_case::export::mark::Marks;
 use crate::use_case::job::next_change;
 use crate::use_case::overview::Overviews;
 use crate::use_case::tier::Decision;
@@ -62,6 +63,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     decisions_max: usize,
     tokens: Tokens,
+    marks: Marks,
     /// Opened with the first run or schedule.
     book: Mutex<Option<RunBook>>,
     laboratory: Mutex<Option<LaboratoryBook>>,
@@ -255,6 +257,7 @@ impl Engine {
         let watermark = ledger.watermark()?;
         // A secret of this ledger that tells nothing of its key.
         let tokens = Tokens::new(ledger.protector().digest("PAGE TOKENS 1").as_bytes());
+        let marks = Marks::of(&ledger);
         Ok(Arc::new(Engine {
             catalogue,
             ledger,
@@ -262,6 +265,7 @@ impl Engine {
             clock: options.clock,
             decisions_max: options.decisions_max,
             tokens,
+            marks,
             book: Mutex::new(None),
             laboratory: Mutex::new(None),
             watermark: AtomicI64::new(watermark.0),
@@ -321,6 +325,11 @@ impl Engine {
     /// The seal of page tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The marks of bulk exports.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// The present moment.

@@ -62,6 +62,14 @@ pub enum Problem {
         /// The field.
         field: String,
     },
+    /// Another run was loaded while one was read.
+    #[error("run {run} was replaced by run {by} meanwhile: begin anew")]
+    RunReplaced {
+        /// The run that was read.
+        run: u64,
+        /// The one that answers now.
+        by: u64,
+    },
     /// The loaded run does not have the enterprise.
     #[error("enterprise `{code}` is not in run {run}, expected one of its enterprises")]
     NotInRun {

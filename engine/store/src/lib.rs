@@ -26,6 +26,7 @@ mod directory;
 mod encode;
 mod error;
 mod explain;
+mod exports;
 mod history;
 mod identity;
 mod laboratory;
@@ -60,6 +61,7 @@ pub use directory::{DirectoryMark, Noted};
 pub use encode::{Key as RecordKey, key as record_key};
 pub use error::{Error, Fault, Result};
 pub use explain::{FactRecord, FactStatus};
+pub use exports::{Export, ExportEnd, ExportEnding, ExportRecord};
 pub use history::{History, RecordVersion};
 pub use identity::{Conflict, ConflictKind};
 pub use laboratory::{

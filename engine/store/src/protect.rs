@@ -61,6 +61,16 @@ impl Protector {
         })
     }
 
+    /// A secret of this ledger for one use, from which neither the key nor the secret of another use can be found.
+    ///
+    /// No digest of an identity number is ever such a secret: its letters are made capital before, and `hengxin` has none.
+    pub fn secret(&self, what_for: &str) -> [u8; 32] {
+        let mut mac = self.mac.clone();
+        mac.update(b"hengxin: secret of ");
+        mac.update(what_for.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
     /// A public name of the key: tells keys apart, gives nothing about them away.
     pub(crate) fn key_id(&self) -> String {
         let mut mac = self.mac.clone();
@@ -158,14 +168,28 @@ mod tests {
         assert!(!Protector::is_digest(&digest.to_uppercase()));
     }
 
-    #[test]
-    fn the_digest_is_hmac_sha256() {
-        // Computed with another implementation:
-        // hmac.new(bytes(range(32)), b"A", "sha256").hexdigest()[:32]
+    fn counting() -> Protector {
         let mut key = [0u8; 32];
         for (byte, n) in key.iter_mut().zip(0u8..) {
             *byte = n;
         }
-        assert_eq!(Protector::with_key(&key).digest("a"), "id:ec0626c760e7ad3ea7728029892c94f0");
+        Protector::with_key(&key)
+    }
+
+    #[test]
+    fn the_digest_is_hmac_sha256() {
+        // Computed with another implementation:
+        // hmac.new(bytes(range(32)), b"A", "sha256").hexdigest()[:32]
+        assert_eq!(counting().digest("a"), "id:ec0626c760e7ad3ea7728029892c94f0");
+    }
+
+    #[test]
+    fn a_secret_stays_what_it_is_for_one_use() {
+        // Marks of exports must be known for ever. Computed with another implementation:
+        // hmac.new(bytes(range(32)), b"hengxin: secret of marks of exports", "sha256").hexdigest()
+        assert_eq!(
+            hex(&counting().secret("marks of exports")),
+            "437c9e4b622c594fcda68b278b9322bdc6e940afdba07c10a1b8aa96813bf937"
+        );
     }
 }

@@ -17,12 +17,13 @@ use crate::place::Place;
 pub(crate) const APPLICATION_ID: i64 = 0x4858_4C47;
 
 /// Steps from an empty file to the newest schema. A published step is never edited; a change is a further step.
-const MIGRATIONS: [Step; 5] = [
+const MIGRATIONS: [Step; 6] = [
     Step { sqlite: include_str!("schema/1.sql"), postgres: include_str!("schema/postgres/1.sql") },
     Step { sqlite: include_str!("schema/2.sql"), postgres: include_str!("schema/postgres/2.sql") },
     Step { sqlite: include_str!("schema/3.sql"), postgres: include_str!("schema/postgres/3.sql") },
     Step { sqlite: include_str!("schema/4.sql"), postgres: include_str!("schema/postgres/4.sql") },
     Step { sqlite: include_str!("schema/5.sql"), postgres: include_str!("schema/postgres/5.sql") },
+    Step { sqlite: include_str!("schema/6.sql"), postgres: include_str!("schema/postgres/6.sql") },
 ];
 
 /// One step, for each engine: the same tables with the same columns in the same order.
@@ -32,7 +33,7 @@ struct Step {
 }
 
 /// Tables that only grow.
-const HISTORY: [&str; 32] = [
+const HISTORY: [&str; 34] = [
     "settings",
     "batches",
     "ingests",
@@ -60,6 +61,8 @@ const HISTORY: [&str; 32] = [
     "figures",
     "releases",
     "reports",
+    "exports",
+    "export_ends",
     "audit",
     "row_digests",
     "log_entries",

@@ -19,6 +19,7 @@ use hengxin_core::fact::Delivery;
 use crate::audit::{self, Call};
 use crate::db::{Connection, OptionalExtension};
 use crate::error::{Error, Result};
+use crate::exports::{self, Export, ExportEnd};
 use crate::ledger::Ledger;
 use crate::recorder::{Recorder, until_kept};
 use crate::reports::{self, NewReport};
@@ -46,6 +47,10 @@ pub enum Command {
     Issue(Box<NewReport>),
     /// A call, in the audit trail.
     Audit(Call),
+    /// A bulk export that begins.
+    BeginExport(Export),
+    /// How the export with a number ended.
+    EndExport(String, ExportEnd),
 }
 
 /// What a write came to.
@@ -59,7 +64,7 @@ pub enum Outcome {
     Recorded(Recorded),
     /// Of [`Command::Issue`]: the number of the report.
     Issued(String),
-    /// Of [`Command::Audit`].
+    /// Of [`Command::Audit`], [`Command::BeginExport`] and [`Command::EndExport`].
     Audited,
 }
 
@@ -257,6 +262,15 @@ fn handle(recorder: &mut Recorder, job: &mut Job) -> Result<Answer> {
         }
         Command::Audit(call) => {
             audit::record(&recorder.connection, recorder.shared.options.clock.now(), call)?;
+            Outcome::Audited
+        }
+        Command::BeginExport(export) => {
+            exports::begin(&recorder.connection, export)?;
+            Outcome::Audited
+        }
+        Command::EndExport(number, end) => {
+            let now = recorder.shared.options.clock.now();
+            exports::end(&recorder.connection, now, number, end)?;
             Outcome::Audited
         }
     };

@@ -71,6 +71,8 @@ struct Machine {
     regions: Vec<String>,
     #[serde(default)]
     calls_per_second: Option<u32>,
+    #[serde(default)]
+    exported_rows_per_day: Option<u64>,
 }
 
 /// What a token says.
@@ -85,6 +87,8 @@ struct Claims {
     regions: Vec<String>,
     #[serde(default)]
     calls_per_second: Option<u32>,
+    #[serde(default)]
+    exported_rows_per_day: Option<u64>,
 }
 
 /// See the module.
@@ -150,6 +154,7 @@ impl Callers {
             fields: machine.fields.clone(),
             regions: machine.regions.clone(),
             calls_per_second: machine.calls_per_second,
+            exported_rows_per_day: machine.exported_rows_per_day,
         })
     }
 
@@ -187,6 +192,7 @@ impl Callers {
             fields: claims.fields,
             regions: claims.regions,
             calls_per_second: claims.calls_per_second,
+            exported_rows_per_day: claims.exported_rows_per_day,
         })
     }
 }

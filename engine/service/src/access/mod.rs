@@ -39,6 +39,8 @@ pub struct Caller {
     pub regions: Vec<String>,
     /// Most calls a second; `None`: no limit.
     pub calls_per_second: Option<u32>,
+    /// Most rows a day by bulk export; `None`: as many as the service allows everybody.
+    pub exported_rows_per_day: Option<u64>,
 }
 
 impl Caller {
@@ -51,6 +53,7 @@ impl Caller {
             fields: Vec::new(),
             regions: Vec::new(),
             calls_per_second: None,
+            exported_rows_per_day: None,
         }
     }
 }

@@ -184,6 +184,7 @@ concerns! {
     SummarizeTiersRequest: "SupervisionService.SummarizeTiers", |r| About::list(&r.region).in_field(&r.field);
     TraceTierRequest: "SupervisionService.TraceTier", |r| About::one(&r.enterprise).in_field(&r.field);
     WhatIfRequest: "SupervisionService.WhatIf", |r| About::one(&r.enterprise).in_field(&r.field);
+    ExportTiersRequest: "SupervisionService.ExportTiers", |r| About::list(&r.region).in_field(&r.field);
     WatchTiersRequest: "SupervisionService.WatchTiers", |r| About::list(&r.region).in_field(&r.field);
     IssueEvaluationReceiptRequest: "LogService.IssueEvaluationReceipt", |r| About::one(&r.name);
     IssueTierReceiptRequest: "LogService.IssueTierReceipt", |r| About::one(&r.enterprise).in_field(&r.field);
@@ -254,6 +255,16 @@ impl Session {
     /// For whom the caller acts, where the message does not say it: what a batch of facts is recorded under.
     pub(super) fn speaks_for(&self) -> &str {
         &self.caller.department
+    }
+
+    /// Who asks.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What for, and on what legal basis, as the caller said.
+    pub(super) fn purpose(&self) -> (&str, &str) {
+        (&self.purpose, &self.basis)
     }
 }
 

@@ -1,6 +1,7 @@
-//! A client of `RescoringService` and, in a file of its own, of `ModelService` for the command line: texts in, JSON out, so that
+//! A client of `RescoringService` and, in files of their own, of `ModelService` and of bulk exports for the command line: texts in, JSON out, so that
 //! protobuf stays in here.
 
+mod export;
 mod laboratory;
 
 use hengxin_proto::v1;
@@ -8,9 +9,10 @@ use hengxin_proto::v1::rescoring_service_client::RescoringServiceClient;
 use hengxin_proto::v1::watch_run_response::Event;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
+pub use export::{Asking, ExportOrder, ExportStream};
 pub use laboratory::LaboratoryClient;
 
 /// Why a service gave no answer.
@@ -80,6 +82,14 @@ pub struct NewSchedule {
 }
 
 async fn channel(address: &str) -> Result<Channel, ClientError> {
+    connected(address, Ok).await
+}
+
+/// A connection, set up as `set_up` says.
+async fn connected(
+    address: &str,
+    set_up: impl FnOnce(Endpoint) -> Result<Endpoint, tonic::transport::Error>,
+) -> Result<Channel, ClientError> {
     let failed = |problem: tonic::transport::Error| {
         let cause = std::error::Error::source(&problem).map(|cause| format!(": {cause}")).unwrap_or_default();
         ClientError::System(format!("cannot reach `{address}`: {problem}{cause}"))
@@ -87,7 +97,7 @@ async fn channel(address: &str) -> Result<Channel, ClientError> {
     let endpoint = Channel::from_shared(address.to_owned()).map_err(|_| {
         ClientError::Refused(format!("found server `{address}`, expected `http://host:port`"))
     })?;
-    endpoint.connect().await.map_err(failed)
+    set_up(endpoint).map_err(failed)?.connect().await.map_err(failed)
 }
 
 /// A connection to a running service.

@@ -18,11 +18,14 @@ pub const UNARY_LONGEST: Duration = Duration::from_secs(30);
 /// The same for a stream as a whole.
 pub const STREAM_LONGEST: Duration = Duration::from_secs(300);
 
+/// The same for a bulk export: a million rows over a slow line.
+pub const EXPORT_LONGEST: Duration = Duration::from_secs(3_600);
+
 /// The same for a watch, which lasts as long as the client likes.
 pub const WATCH_LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// How long a client that reads slowly is waited for to tell it how a stream ended.
-const LAST_WORD: Duration = Duration::from_secs(10);
+pub const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// Methods that stay open.
 const WATCHES: [&str; 3] = [
@@ -34,9 +37,12 @@ const WATCHES: [&str; 3] = [
 const STREAMS: [&str; 2] =
     ["/hengxin.v1.ScoringService/BatchEvaluate", "/hengxin.v1.LedgerService/SubmitFacts"];
 
+/// The bulk export.
+const EXPORT: &str = "/hengxin.v1.SupervisionService/ExportTiers";
+
 /// Whether a method of ours takes one message and gives one.
 pub fn is_unary(path: &str) -> bool {
-    path.starts_with("/hengxin.") && !WATCHES.contains(&path) && !STREAMS.contains(&path)
+    path.starts_with("/hengxin.") && !WATCHES.contains(&path) && !STREAMS.contains(&path) && path != EXPORT
 }
 
 /// When a request ends; handlers of streams look at it between messages.
@@ -115,6 +121,7 @@ where
         }
         let longest = match path {
             _ if WATCHES.contains(&path) => WATCH_LONGEST,
+            EXPORT => EXPORT_LONGEST,
             _ if STREAMS.contains(&path) => STREAM_LONGEST,
             _ => UNARY_LONGEST,
         };

@@ -34,6 +34,8 @@ pub struct Load {
     pub patience: Duration,
     /// Connections open at once; further ones are closed at once.
     pub connections: usize,
+    /// Rows a day a caller gets by bulk export, unless `callers.json` says otherwise of it.
+    pub exported_rows_per_day: u64,
 }
 
 impl Default for Load {
@@ -48,6 +50,8 @@ impl Default for Load {
             // A caller that is refused hears of it within 50 ms, of which some pass on the way.
             patience: Duration::from_millis(20),
             connections: 2000,
+            // A field of a large city once.
+            exported_rows_per_day: 1_000_000,
         }
     }
 }
@@ -83,7 +87,8 @@ impl Gate {
     ) -> Gate {
         let turns = load.at_work.clamp(1, Semaphore::MAX_PERMITS);
         let turns = Arc::new(Semaphore::new(turns));
-        Gate { engine, news, turns, places: Places::new(load), access, limits: Arc::default(), metrics }
+        let limits = Arc::new(Limits::new(load.exported_rows_per_day));
+        Gate { engine, news, turns, places: Places::new(load), access, limits, metrics }
     }
 
     /// The engine, for what does not block.
@@ -96,8 +101,8 @@ impl Gate {
         &self.access
     }
 
-    /// How often callers may call.
-    pub(super) fn limits(&self) -> &Limits {
+    /// How often callers may call, and how much they may take out.
+    pub(super) fn limits(&self) -> &Arc<Limits> {
         &self.limits
     }
 

@@ -5,6 +5,7 @@ pub mod client;
 pub(crate) mod connections;
 mod convert;
 mod deadline;
+mod export;
 mod gate;
 mod ledger;
 mod limits;

@@ -43,6 +43,7 @@ pub(super) fn classify(problem: &Problem) -> (Code, &'static str) {
         Problem::ReportTooLarge { .. } => (Code::ResourceExhausted, "ANSWER_TOO_LARGE"),
         Problem::NotSet(error) => classify_setting(error),
         Problem::NoLoadedRun { .. } => (Code::NotFound, "NO_LOADED_RUN"),
+        Problem::RunReplaced { .. } => (Code::Aborted, "RUN_REPLACED"),
         Problem::NotInRun { .. } => (Code::NotFound, "ENTERPRISE_NOT_IN_RUN"),
         Problem::NoRunner => (Code::FailedPrecondition, "NO_RUNS_HERE"),
         Problem::NoLaboratory => (Code::FailedPrecondition, "NO_LABORATORY_HERE"),
@@ -162,6 +163,7 @@ pub(super) fn status(problem: &Problem) -> Status {
         | Problem::ReportTooLarge { .. }
         | Problem::NotSet(_)
         | Problem::NoLoadedRun { .. }
+        | Problem::RunReplaced { .. }
         | Problem::NotInRun { .. }
         | Problem::NoRunner
         | Problem::NoLaboratory

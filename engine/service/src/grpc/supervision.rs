@@ -18,6 +18,7 @@ use super::convert::run::{change_summary, from_run, run_reference, run_summary};
 use super::convert::tier::{decision, summary};
 use super::convert::{date, item_error, timestamp};
 use super::deadline::Deadline;
+use super::export::{self, Answers};
 use super::gate::{Gate, News};
 use super::mask::shown_decision;
 use super::overview::summarize;
@@ -114,6 +115,15 @@ impl SupervisionService for Supervision {
             deadline.hold(follow(&gate, watch, news, &answers), &answers).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    type ExportTiersStream = Answers;
+
+    async fn export_tiers(
+        &self,
+        request: Request<v1::ExportTiersRequest>,
+    ) -> Result<Response<Answers>, Status> {
+        Ok(Response::new(export::export(&self.gate, request).await?))
     }
 
     async fn list_tiers(

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod course;
 pub mod enterprises;
 pub mod evaluate;
+pub mod export;
 pub mod facts;
 pub mod job;
 pub mod laboratory;

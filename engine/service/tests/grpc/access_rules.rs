@@ -101,6 +101,7 @@ fn the_shipped_rules_permit_what_they_say_and_nothing_else() {
                         fields: vec!["environment".to_owned()],
                         regions: vec!["330000".to_owned()],
                         calls_per_second: None,
+                        exported_rows_per_day: None,
                     };
                     let region = if own { HANGZHOU } else { "440106" };
                     let resource = if enterprise {

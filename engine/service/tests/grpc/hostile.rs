@@ -125,6 +125,15 @@ fn methods() -> Vec<(&'static str, Vec<u8>)> {
             .encode_to_vec(),
         ),
         (
+            "SupervisionService/ExportTiers",
+            v1::ExportTiersRequest {
+                field: FIELD.to_owned(),
+                region: "330000".to_owned(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        ),
+        (
             "LedgerService/SubmitFacts",
             v1::SubmitFactsRequest {
                 request_id: "hostile".to_owned(),

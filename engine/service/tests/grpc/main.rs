@@ -11,6 +11,7 @@ mod cluster;
 mod damage;
 mod directory;
 mod enterprises;
+mod exports;
 mod hostile;
 mod load;
 mod logs;

@@ -53,7 +53,7 @@ pub(super) const PARTS: [Source; 7] = [
 ];
 
 /// Tables with an entry for every row, in the order in which one commit adds them.
-pub(super) const SINGLE: [Source; 15] = [
+pub(super) const SINGLE: [Source; 17] = [
     Source { table: "quarantine_events", key: "id", columns: "id, entry, status, note, recorded_at" },
     Source {
         table: "evaluations",
@@ -101,6 +101,12 @@ pub(super) const SINGLE: [Source; 15] = [
         columns: "id, issued_at, number, kind, subject, as_of, valid_until, issued_for, sight, fields, code_digest, \
                   digest, request_id, body",
     },
+    Source {
+        table: "exports",
+        key: "id",
+        columns: "id, begun_at, number, caller, department, purpose, basis, what",
+    },
+    Source { table: "export_ends", key: "id", columns: "id, export, ended_at, rows, ending, detail" },
 ];
 
 /// Who asked for what.

@@ -62,6 +62,7 @@ pub(crate) fn full() -> (Folder, Ledger) {
     crate::laboratory::one_of_everything(&ledger);
     drop(recorder);
     crate::reports::one(&ledger);
+    crate::exports::one(&ledger);
     (folder, ledger)
 }
 

@@ -174,10 +174,11 @@ fn no_change_of_history_goes_unseen() {
 }
 
 /// Puts everything the log holds after the first `size` entries aside, as one would who rewrites its end.
+/// A node goes whose last leaf goes: it lies as far to its right as the lowest bit of the number after its own says.
 fn truncate(connection: &rusqlite::Connection, size: u64) {
     let batch = format!(
         "DELETE FROM audit WHERE id IN (SELECT source_row FROM log_entries WHERE source = 'audit' AND position >= {size});
-         DELETE FROM log_nodes WHERE id >= 2 * {size} - 1;
+         DELETE FROM log_nodes WHERE id + ((id + 1) & -(id + 1)) > 2 * {size} - 1;
          DELETE FROM log_entries WHERE position >= {size};
          DELETE FROM log_heads WHERE size > {size};
          UPDATE log_marks SET last = (SELECT max(id) FROM audit) WHERE source = 'audit';"
@@ -256,7 +257,7 @@ fn a_ledger_from_before_the_log_gets_one_over_all_it_holds() {
     connection
         .execute_batch(
             "DROP TABLE log_heads; DROP TABLE log_nodes; DROP TABLE log_entries; DROP TABLE log_marks;
-             DROP TABLE row_digests; DROP TABLE audit; DROP TABLE reports; DELETE FROM settings WHERE name = 'log-key'; PRAGMA user_version = 3;",
+             DROP TABLE row_digests; DROP TABLE audit; DROP TABLE reports; DROP TABLE export_ends; DROP TABLE exports; DELETE FROM settings WHERE name = 'log-key'; PRAGMA user_version = 3;",
         )
         .expect("put back to the third schema");
     drop(connection);
@@ -265,6 +266,23 @@ fn a_ledger_from_before_the_log_gets_one_over_all_it_holds() {
     let ledger =
         Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("brought up to date");
     let verified = ledger.snapshot(None).expect("a snapshot").verify().expect("whole");
-    // All but the six calls of the audit trail, which is gone, and the report.
-    assert_eq!((verified.log.entries, verified.log.heads), (size - 7, 1));
+    // All but the six calls of the audit trail, which is gone, the report, and the export with its end.
+    assert_eq!((verified.log.entries, verified.log.heads), (size - 9, 1));
+}
+
+#[test]
+fn a_ledger_of_the_schema_before_exports_goes_on_with_its_log() {
+    let (folder, ledger) = crate::support::fresh();
+    ledger.recorder().expect("a recorder").audit(&call(1)).expect("recorded");
+    let before = head(ledger.snapshot(None).expect("a snapshot").log());
+    drop(ledger);
+    intruder(&folder)
+        .execute_batch("DROP TABLE export_ends; DROP TABLE exports; PRAGMA user_version = 5;")
+        .expect("put back to the fifth schema");
+    assert!(matches!(archive(&folder), Err(Error::Older { found: 5, known: 6, .. })));
+    let ledger =
+        Ledger::open_with(folder.ledger(), Arc::clone(&VOCABULARY), options()).expect("brought up to date");
+    crate::exports::one(&ledger);
+    let verified = ledger.snapshot(None).expect("a snapshot").verify().expect("whole");
+    assert_eq!(verified.log.entries, before.size + 2);
 }

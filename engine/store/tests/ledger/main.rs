@@ -6,6 +6,7 @@ mod damage;
 mod directory;
 mod engine;
 mod explaining;
+mod exports;
 mod kill;
 mod laboratory;
 mod log;

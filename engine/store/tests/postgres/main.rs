@@ -15,6 +15,8 @@ mod conflicts;
 mod directory;
 #[path = "../ledger/explaining.rs"]
 mod explaining;
+#[path = "../ledger/exports.rs"]
+mod exports;
 #[path = "../ledger/kill.rs"]
 mod kill;
 #[path = "../ledger/laboratory.rs"]

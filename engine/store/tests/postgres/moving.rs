@@ -38,6 +38,7 @@ fn fill(ledger: &Ledger) {
     runs::one_of_everything(ledger);
     laboratory::one_of_everything(ledger);
     crate::reports::one(ledger);
+    crate::exports::one(ledger);
     let writer = hengxin_store::Writer::start(ledger).expect("a writer");
     writer.call(crate::writing::job(Some(crate::writing::key("a", 1)), 7, "no 2")).expect("written");
     writer.stop();

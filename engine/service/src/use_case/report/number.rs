@@ -8,7 +8,7 @@ use hengxin_core::date::Date;
 use sha2::{Digest as _, Sha256};
 
 /// Digits and letters that are not mistaken for each other: no I, L, O and U (Crockford's base 32).
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+pub(in crate::use_case) const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Characters of a code: 80 bits.
 const LENGTH: usize = 16;
 
