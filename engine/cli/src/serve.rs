@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hengxin_service::{Access, Config, Engine, EngineOptions, LaboratorySetup, Load, RunSetup, Tls, bind};
+use hengxin_service::{
+    Access, Config, Engine, EngineOptions, LaboratorySetup, Load, RunSetup, ServeError, Tls, bind,
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::data::Place;
@@ -15,6 +17,7 @@ use crate::modeller::Here;
 use crate::pages;
 use crate::population::Population;
 use crate::question::problem;
+use crate::traces::Traces;
 
 /// Serve gRPC over the ledger of a data folder.
 #[derive(clap::Args)]
@@ -73,6 +76,8 @@ pub struct Arguments {
     /// Answer `GET /metrics` there, in plain text, as Prometheus reads it.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    traces: Traces,
     /// Where people find the console, encrypted like gRPC when there is a certificate. Without this 127.0.0.1:8080, or none
     /// when that is taken.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -136,6 +141,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => Access::open(),
     };
     let access = Arc::new(access);
+    let traces = arguments.traces.setup(|name| std::env::var(name).ok()).map_err(Failure::Input)?;
     log(arguments.log_json);
     let today = crate::today()?;
     let catalogue = Arc::new(arguments.place.catalogue()?);
@@ -157,6 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         drain: Duration::from_secs(arguments.drain),
         notice: Duration::from_secs(arguments.notice),
         metrics: arguments.metrics,
+        traces,
         people,
         typesetter,
         load: Load { connections: arguments.connections as usize, ..Load::default() },
@@ -217,7 +224,10 @@ pub fn until_stopped(
         .context("cannot start the threads of the service")?;
     runtime.block_on(async {
         let stopped = stopped().context("cannot listen for signals")?;
-        let bound = bind(config, engine).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+        let bound = bind(config, engine).map_err(|error| match error {
+            ServeError::Traces(error) => Failure::Input(error.to_string()),
+            error => Failure::System(anyhow::Error::new(error)),
+        })?;
         if let Some(address) = bound.metrics_address() {
             println!("metrics on http://{address}/metrics");
         }

@@ -32,6 +32,9 @@ use crate::tls::Certificates;
 const SECONDS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0];
 
+/// How a method is called that does not exist: the word of the OpenTelemetry conventions.
+pub(crate) const OTHER: &str = "_OTHER";
+
 /// A call that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {

@@ -23,6 +23,7 @@ use super::status::refuse;
 use crate::access::{Access, Call, Caller, Credentials, Permission, Refusal, Resource, consented};
 use crate::engine::Engine;
 use crate::problem::Answer;
+use crate::traces::within;
 
 /// Headers in which a caller says what for, and on what basis.
 const PURPOSE: &str = "hengxin-purpose";
@@ -312,7 +313,7 @@ impl Gate {
             let about = about.looked_up(engine, &asked.caller)?;
             Ok((decide(engine, &access, &asked, M::ACTION, &about)?, about))
         };
-        let (decided, about) = self.run(decide).await?;
+        let (decided, about) = within("hengxin.rules", self.work(decide)).await?;
         self.leave_trail(M::ACTION, session, &about, &decided).await?;
         decided.map(|permission| permission.sight).map_err(|refusal| refused(&refusal))
     }
@@ -361,7 +362,7 @@ impl Gate {
             detail,
         };
         let job = Job { request: None, command: Command::Audit(call), respond: Box::new(|_| Vec::new()) };
-        let written = self.write(job).await;
+        let written = within("hengxin.audit", self.commit(job)).await;
         match &written {
             Ok(_) => self.metrics().audited(decision.id()),
             Err(_) => self.metrics().audit_failed(),

@@ -18,6 +18,7 @@ use crate::access::Access;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
+use crate::traces::within;
 use crate::use_case::submit;
 
 /// How much is taken on at once.
@@ -103,7 +104,9 @@ impl Gate {
 
     /// Lets a call begin, or refuses it because too many have.
     pub(super) async fn begin<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        self.places.take(request.extensions()).await.map_err(|problem| status(&problem))
+        within("hengxin.place", self.places.take(request.extensions()))
+            .await
+            .map_err(|problem| status(&problem))
     }
 
     /// What is counted.
@@ -118,6 +121,11 @@ impl Gate {
 
     /// Has a write done; the bytes of its answer. A caller that gives up meanwhile does not stop it.
     pub(super) async fn write(&self, job: Job) -> Result<Vec<u8>, Status> {
+        within("hengxin.write", self.commit(job)).await
+    }
+
+    /// [`Gate::write`], without a span.
+    pub(super) async fn commit(&self, job: Job) -> Result<Vec<u8>, Status> {
         let (done, answer) = oneshot::channel();
         let waits = self.metrics.write_waits();
         let reply = move |answer| {
@@ -129,11 +137,20 @@ impl Gate {
         writer.submit(job, reply).map_err(|error| status(&error.into()))?;
         let answer = answer.await.unwrap_or(Err(hengxin_store::Error::Stopped));
         let answer = answer.map_err(|error| status(&error.into()))?;
-        self.run(move |engine| submit::note(engine, answer)).await
+        self.work(move |engine| submit::note(engine, answer)).await
     }
 
     /// Runs `work` on a thread that may block. A caller that gives up meanwhile does not stop it: a write goes on.
     pub(super) async fn run<T, W>(&self, work: W) -> Result<T, Status>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Engine) -> Answer<T> + Send + 'static,
+    {
+        within("hengxin.use_case", self.work(work)).await
+    }
+
+    /// [`Gate::run`], without a span.
+    pub(super) async fn work<T, W>(&self, work: W) -> Result<T, Status>
     where
         T: Send + 'static,
         W: FnOnce(&Engine) -> Answer<T> + Send + 'static,
