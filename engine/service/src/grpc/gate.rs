@@ -11,7 +11,7 @@ use hengxin_store::{ChangePosition, Job};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tonic::{Request, Status};
 
-use super::limits::Limits;
+use super::limits::{Limits, Strangers};
 use super::places::Places;
 use super::status::status;
 use crate::access::Access;
@@ -71,6 +71,7 @@ pub(super) struct Gate {
     places: Places,
     access: Arc<Access>,
     limits: Arc<Limits>,
+    strangers: Arc<Strangers>,
     metrics: Arc<Metrics>,
 }
 
@@ -84,7 +85,8 @@ impl Gate {
     ) -> Gate {
         let turns = load.at_work.clamp(1, Semaphore::MAX_PERMITS);
         let turns = Arc::new(Semaphore::new(turns));
-        Gate { engine, news, turns, places: Places::new(load), access, limits: Arc::default(), metrics }
+        let (limits, strangers) = (Arc::default(), Arc::default());
+        Gate { engine, news, turns, places: Places::new(load), access, limits, strangers, metrics }
     }
 
     /// The engine, for what does not block.
@@ -100,6 +102,11 @@ impl Gate {
     /// How often callers may call.
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How often refused calls of callers nobody knows are put on record.
+    pub(super) fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// Lets a call begin, or refuses it because too many have.

@@ -1,6 +1,7 @@
-//! How often a caller may call.
+//! How often a caller may call, and how often one whom nobody knows is put on record.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -27,9 +28,46 @@ impl Limits {
     }
 }
 
+/// Refused calls of callers nobody knows. Anybody can make any number of them, and the audit trail never shrinks: so some
+/// get an entry of their own, and the others are counted in the next one that does.
+#[derive(Debug, Default)]
+pub(super) struct Strangers {
+    limits: Limits,
+    left_out: AtomicU64,
+}
+
+impl Strangers {
+    /// Most of their calls a second that are let in where anybody is, and most entries a second of refused ones.
+    pub(super) const PER_SECOND: u32 = 20;
+
+    /// All of them, as a caller.
+    pub(super) fn together() -> Caller {
+        Caller { name: String::new(), calls_per_second: Some(Strangers::PER_SECOND), ..Caller::local() }
+    }
+
+    /// Whether a refused call gets an entry; then how many before it got none.
+    pub(super) fn on_record(&self) -> Option<u64> {
+        if self.limits.take(&Strangers::together()) {
+            return Some(self.left_out.swap(0, Ordering::Relaxed));
+        }
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_refused_stranger_has_an_entry_or_is_counted_in_one() {
+        let strangers = Strangers::default();
+        let told: Vec<u64> = (0..1000).filter_map(|_| strangers.on_record()).collect();
+        assert!((20..=25).contains(&told.len()), "{told:?}");
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        let last = strangers.on_record().expect("an entry again");
+        assert_eq!(told.iter().sum::<u64>() + last + u64::try_from(told.len()).expect("few"), 1000);
+    }
 
     #[test]
     fn a_limit_saves_up_one_second_of_calls() {
