@@ -36,6 +36,9 @@ pub struct ObserveLayer {
 
 impl ObserveLayer {
     pub fn new(metrics: Arc<Metrics>, traces: Traces, server: SocketAddr) -> ObserveLayer {
+        for method in known_methods().iter().filter(|method| method.starts_with("hengxin.")) {
+            metrics.expect(method);
+        }
         ObserveLayer { metrics, traces, server }
     }
 }
@@ -210,9 +213,12 @@ const fn is_fault(code: Code) -> bool {
 
 /// The path of a method, unless a client made it up: then it may hold anything.
 fn known_method(path: &str) -> Option<&'static str> {
+    known_methods().get(path.strip_prefix('/')?).map(String::as_str)
+}
+
+fn known_methods() -> &'static HashSet<String> {
     static METHODS: OnceLock<HashSet<String>> = OnceLock::new();
-    let name = path.strip_prefix('/')?;
-    METHODS.get_or_init(methods).get(name).map(String::as_str)
+    METHODS.get_or_init(methods)
 }
 
 /// All methods there are, by the descriptors that reflection serves.
