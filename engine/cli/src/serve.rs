@@ -91,6 +91,9 @@ pub struct Arguments {
     /// The program that sets reports as PDF. Default `hengxin-typeset` beside this program, when it is there.
     #[arg(long, value_name = "PROGRAM")]
     typesetter: Option<PathBuf>,
+    /// Make the data folder, or the file that --ledger names, when it is not there.
+    #[arg(long)]
+    create: bool,
     /// Logs as one JSON object a line.
     #[arg(long)]
     log_json: bool,
@@ -145,7 +148,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     log(arguments.log_json);
     let today = crate::today()?;
     let catalogue = Arc::new(arguments.place.catalogue()?);
+    if let Some(missing) = arguments.place.mistyped()?.filter(|_| !arguments.create) {
+        return Err(Failure::Input(format!(
+            "found nothing at `{}`, expected a ledger: `hengxin ingest` makes one, and --create an empty one",
+            missing.display()
+        )));
+    }
+    let new = !arguments.place.exists()?;
     let ledger = arguments.place.create(&catalogue)?;
+    if new {
+        tracing::warn!(target: "hengxin::server", "the ledger is new and empty: {}", arguments.place.file()?.display());
+    }
     let typesetter = typesetter(arguments.typesetter.as_deref())?;
     let people = (!arguments.no_console).then(|| {
         let (address, url) = (arguments.console, &arguments.console_url);
