@@ -154,6 +154,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             missing.display()
         )));
     }
+    if let Some(address) = arguments.metrics.filter(|address| !address.ip().is_loopback()) {
+        tracing::warn!(
+            target: "hengxin::server",
+            "metrics on {address} are told unencrypted to whoever reaches the port: keep it on a private network"
+        );
+    }
     let new = !arguments.place.exists()?;
     let ledger = arguments.place.create(&catalogue)?;
     if new {

@@ -106,3 +106,12 @@ fn a_service_makes_no_ledger_by_a_typing_error() {
     let log = served(&rig.folder, &["--data", "waiting"]);
     assert!(log.contains("the ledger is new and empty: waiting/ledger.sqlite"), "{log}");
 }
+
+#[test]
+fn metrics_beyond_this_machine_are_told_of_in_the_log() {
+    let rig = Rig::filled();
+    let log = served(&rig.folder, &["--data", "data", "--metrics", "0.0.0.0:0"]);
+    assert!(log.contains("metrics on 0.0.0.0:0 are told unencrypted to whoever reaches the port"), "{log}");
+    let log = served(&rig.folder, &["--data", "data", "--metrics", "127.0.0.1:0"]);
+    assert!(!log.contains("unencrypted"), "{log}");
+}
