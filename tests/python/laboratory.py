@@ -145,7 +145,7 @@ def the_engine_serves_the_score_of_the_trainer_with_reasons(lab):
     folder = lab.data / "laboratory/study-1"
     model = json.loads((folder / "model.json").read_text())
     scores = pq.read_table(folder / "scores.parquet").column("score").to_pylist()
-    command = [lab.binary, "serve", "--data", str(lab.folder / "bank"), "--listen", "127.0.0.1:0"]
+    command = [lab.binary, "serve", "--create", "--data", str(lab.folder / "bank"), "--listen", "127.0.0.1:0"]
     command += ["--standards", str(lab.folder / "standards")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as bank:
         try:

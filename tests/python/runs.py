@@ -34,7 +34,7 @@ class Service:
         self.start()
 
     def start(self):
-        command = [self.binary, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"]
+        command = [self.binary, "serve", "--create", "--data", str(self.data), "--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         told = self.process.stdout.readline()
         address = re.search(r" on (\S+);", told)

@@ -1,5 +1,6 @@
 //! The ledger, the data folder and the standards, as every command that needs them opens them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,30 +9,46 @@ use hengxin_core::date::{Date, Moment};
 use hengxin_standard::Catalogue;
 use hengxin_store::{Archive, Error, Fault, Ledger, Options};
 
+use crate::backup::LEDGER_FILE;
 use crate::failure::Failure;
 
 /// Where the ledger and the standards are.
+///
+/// The ledger is the one that `--ledger` names, else the one that the variable names, else the one in the data folder. A
+/// server keeps keys and runs in the data folder while its ledger is elsewhere, so `--data` and the variable go together,
+/// unless that folder holds a ledger of its own: then which of the two is meant must be said.
 #[derive(clap::Args)]
 pub struct Place {
-    /// The data folder with the ledger.
-    #[arg(long, default_value = "hengxin-data", global = true)]
-    data: PathBuf,
+    /// The data folder with the ledger; `hengxin-data` when absent.
+    #[arg(long, value_name = "FOLDER", global = true)]
+    data: Option<PathBuf>,
     /// A ledger elsewhere: `postgres://USER:PASSWORD@HOST/DATABASE`, or a file. Better given as `HENGXIN_LEDGER`, which other
     /// users of the machine cannot read.
-    #[arg(long, value_name = "PLACE", env = LEDGER, hide_env_values = true, global = true)]
+    #[arg(long, value_name = "PLACE", global = true)]
     ledger: Option<String>,
     /// A folder of standards instead of those shipped with this binary.
     #[arg(long, global = true)]
     standards: Option<PathBuf>,
+    /// What the variable says; `None` also where it is not looked at.
+    #[arg(skip = std::env::var_os(LEDGER))]
+    variable: Option<OsString>,
 }
 
 /// The variable that says where the ledger is.
-const LEDGER: &str = "HENGXIN_LEDGER";
+pub const LEDGER: &str = "HENGXIN_LEDGER";
+
+/// The data folder when none is named.
+const DATA: &str = "hengxin-data";
 
 impl Place {
-    /// The ledger of a data folder, with the shipped standards.
+    /// The ledger of a data folder, with the shipped standards, whatever the environment says.
     pub fn at(data: &Path) -> Place {
-        Place { data: data.to_owned(), ledger: None, standards: None }
+        Place { data: Some(data.to_owned()), ledger: None, standards: None, variable: None }
+    }
+
+    /// What `--data` names, with the shipped standards.
+    pub fn named(data: &Path) -> Place {
+        Place { variable: std::env::var_os(LEDGER), ..Place::at(data) }
     }
 
     /// The standards.
@@ -41,13 +58,14 @@ impl Place {
 
     /// The data folder.
     pub fn folder(&self) -> &Path {
-        &self.data
+        self.data.as_deref().unwrap_or(Path::new(DATA))
     }
 
     /// The ledger, made when there is none.
     pub fn create(&self, catalogue: &Catalogue) -> Result<Ledger, Failure> {
-        std::fs::create_dir_all(&self.data)
-            .with_context(|| format!("cannot make the data folder {}", self.data.display()))?;
+        let folder = self.folder();
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the data folder {}", folder.display()))?;
         Ledger::open_or_create(self.ledger()?, Arc::clone(&catalogue.vocabulary), Options::default())
             .map_err(store)
     }
@@ -65,6 +83,19 @@ impl Place {
         })
     }
 
+    /// Where a ledger is missing that cannot be meant to be made unasked: an empty data folder waits for one, a folder or file
+    /// that is not there is a typing error.
+    pub fn mistyped(&self) -> Result<Option<PathBuf>, Failure> {
+        Ok(match self.ledger()? {
+            hengxin_store::Place::File(path) if path.exists() => None,
+            hengxin_store::Place::File(path) if path == self.own() => {
+                Some(self.folder().to_owned()).filter(|folder| !folder.is_dir())
+            }
+            hengxin_store::Place::File(path) => Some(path),
+            hengxin_store::Place::Postgres { .. } => None,
+        })
+    }
+
     /// The file of the ledger, for what copies files.
     pub fn file(&self) -> Result<PathBuf, Failure> {
         match self.ledger()? {
@@ -79,12 +110,13 @@ impl Place {
 
     /// Where the results of runs lie.
     pub fn runs(&self) -> String {
-        self.data.join("runs").display().to_string()
+        self.folder().join("runs").display().to_string()
     }
 
     /// Where what studies write lies, models with it.
     pub fn laboratory(&self) -> PathBuf {
-        std::path::absolute(self.data.join("laboratory")).unwrap_or_else(|_| self.data.join("laboratory"))
+        let folder = self.folder().join("laboratory");
+        std::path::absolute(&folder).unwrap_or(folder)
     }
 
     /// The ledger, which must exist, opened for writing.
@@ -98,11 +130,46 @@ impl Place {
         Archive::open(&self.ledger()?).map_err(store)
     }
 
+    /// The ledger in the data folder.
+    fn own(&self) -> PathBuf {
+        self.folder().join(LEDGER_FILE)
+    }
+
     fn ledger(&self) -> Result<hengxin_store::Place, Failure> {
-        match self.ledger.as_deref().filter(|text| !text.is_empty()) {
-            None => Ok(hengxin_store::Place::File(self.data.join("ledger.sqlite"))),
-            Some(text) => ledger(text, &self.data),
+        let own = self.own();
+        match (self.ledger.as_deref(), &self.variable) {
+            (Some(""), _) | (None, None) => Ok(hengxin_store::Place::File(own)),
+            (Some(text), _) => ledger(text, self.folder()),
+            (None, Some(text)) if text.is_empty() => Ok(hengxin_store::Place::File(own)),
+            (None, Some(text)) => {
+                let text = text.to_str().ok_or_else(|| {
+                    Failure::Input(format!(
+                        "{LEDGER}: found bytes that are not UTF-8, expected an address or a file"
+                    ))
+                })?;
+                let named = ledger(text, self.folder())?;
+                if self.data.is_some() && own.exists() && !is_file(&named, &own) {
+                    // The variable may hold a password, so it is not shown.
+                    return Err(Failure::Input(format!(
+                        "found a ledger in the folder of --data, `{}`, and another one in {LEDGER}, expected one: unset the \
+                         variable, move the file away, or name one with --ledger",
+                        own.display()
+                    )));
+                }
+                Ok(named)
+            }
         }
+    }
+}
+
+/// Whether a place is this file, however it is written.
+fn is_file(place: &hengxin_store::Place, file: &Path) -> bool {
+    match place {
+        hengxin_store::Place::File(path) => match (path.canonicalize(), file.canonicalize()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        },
+        hengxin_store::Place::Postgres { .. } => false,
     }
 }
 

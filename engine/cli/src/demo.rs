@@ -60,6 +60,10 @@ pub const SEED: u64 = 20_261_101;
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let place = Place::at(&arguments.data);
+    if std::env::var_os(data::LEDGER).is_some_and(|text| !text.is_empty()) {
+        let folder = arguments.data.display();
+        eprintln!("{} is not looked at: the demo has a ledger of its own in `{folder}`", data::LEDGER);
+    }
     let catalogue = Arc::new(place.catalogue()?);
     let ledger = place.create(&catalogue)?;
     load(arguments, &ledger, &catalogue)?;

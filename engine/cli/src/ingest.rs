@@ -63,7 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .concat();
     if !arguments.place.exists()? {
         // A mistyped name must not leave a new, empty ledger behind.
-        let unreadable: Vec<Failure> = arguments.files.iter().filter_map(|path| intake::unreadable(path)).collect();
+        let unreadable: Vec<Failure> =
+            arguments.files.iter().filter_map(|path| intake::unreadable(path)).collect();
         if !unreadable.is_empty() && unreadable.len() == arguments.files.len() {
             unreadable.iter().for_each(Failure::report);
             return Err(Failure::Shown);

@@ -44,6 +44,7 @@ mod serve;
 mod staging;
 mod standards;
 mod tier;
+mod traces;
 mod train;
 mod validate;
 mod verify;

@@ -50,7 +50,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let copied = transfer(&from, &to).map_err(store)?;
     let verified = Ledger::open(&to, catalogue.vocabulary)
         .and_then(|ledger| ledger.snapshot(None)?.verify())
-        .with_context(|| format!("the ledger is at {to}, but could not be checked there; `hengxin verify` checks it"))?;
+        .with_context(|| {
+            format!("the ledger is at {to}, but could not be checked there; `hengxin verify` checks it")
+        })?;
     let rows: u64 = copied.iter().map(|table| table.rows).sum();
     if arguments.json {
         let tables = copied.iter().map(|Copied { table, rows, digest }| {

@@ -40,7 +40,7 @@ pub struct Arguments {
     /// The folder of the dataset, or `s3://BUCKET/PREFIX`.
     #[arg(long, value_name = "FOLDER", required_unless_present = "data")]
     dataset: Option<PathBuf>,
-    /// Instead of a dataset: the data folder with the ledger. Its facts are first written to OUT/facts as a dataset.
+    /// Instead of a dataset: the data folder with the ledger, or with the keys of the one in `HENGXIN_LEDGER`. Its facts are first written to OUT/facts as a dataset.
     #[arg(long, value_name = "FOLDER", conflicts_with = "dataset")]
     data: Option<PathBuf>,
     /// A field of supervision: its policy, and the standards it reads. May be given several times.
@@ -122,7 +122,7 @@ fn dataset(arguments: &Arguments, catalogue: &Catalogue) -> Result<Dataset, Fail
     match (&arguments.dataset, &arguments.data) {
         (Some(dataset), _) => Dataset::open(place(dataset)?, Arc::clone(vocabulary)).map_err(batch),
         (None, Some(data)) => {
-            let ledger = data::Place::at(data).open(catalogue)?;
+            let ledger = data::Place::named(data).open(catalogue)?;
             let known_at = data::known_at(arguments.known_at.as_deref())?;
             export::once(&ledger, known_at, vocabulary, &place(arguments.out.join("facts"))?)
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hengxin_service::{Access, Config, Engine, EngineOptions, LaboratorySetup, Load, RunSetup, Tls, bind};
+use hengxin_service::{
+    Access, Config, Engine, EngineOptions, LaboratorySetup, Load, RunSetup, ServeError, Tls, bind,
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::data::Place;
@@ -15,6 +17,7 @@ use crate::modeller::Here;
 use crate::pages;
 use crate::population::Population;
 use crate::question::problem;
+use crate::traces::Traces;
 
 /// Serve gRPC over the ledger of a data folder.
 #[derive(clap::Args)]
@@ -76,6 +79,8 @@ pub struct Arguments {
     /// Answer `GET /metrics` there, in plain text, as Prometheus reads it.
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    traces: Traces,
     /// Where people find the console, encrypted like gRPC when there is a certificate. Without this 127.0.0.1:8080, or none
     /// when that is taken.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -89,6 +94,9 @@ pub struct Arguments {
     /// The program that sets reports as PDF. Default `hengxin-typeset` beside this program, when it is there.
     #[arg(long, value_name = "PROGRAM")]
     typesetter: Option<PathBuf>,
+    /// Make the data folder, or the file that --ledger names, when it is not there.
+    #[arg(long)]
+    create: bool,
     /// Logs as one JSON object a line.
     #[arg(long)]
     log_json: bool,
@@ -139,10 +147,27 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => Access::open(),
     };
     let access = Arc::new(access);
+    let traces = arguments.traces.setup(|name| std::env::var(name).ok()).map_err(Failure::Input)?;
     log(arguments.log_json);
     let today = crate::today()?;
     let catalogue = Arc::new(arguments.place.catalogue()?);
+    if let Some(missing) = arguments.place.mistyped()?.filter(|_| !arguments.create) {
+        return Err(Failure::Input(format!(
+            "found nothing at `{}`, expected a ledger: `hengxin ingest` makes one, and --create an empty one",
+            missing.display()
+        )));
+    }
+    if let Some(address) = arguments.metrics.filter(|address| !address.ip().is_loopback()) {
+        tracing::warn!(
+            target: "hengxin::server",
+            "metrics on {address} are told unencrypted to whoever reaches the port: keep it on a private network"
+        );
+    }
+    let new = !arguments.place.exists()?;
     let ledger = arguments.place.create(&catalogue)?;
+    if new {
+        tracing::warn!(target: "hengxin::server", "the ledger is new and empty: {}", arguments.place.file()?.display());
+    }
     let typesetter = typesetter(arguments.typesetter.as_deref())?;
     let people = (!arguments.no_console).then(|| {
         let (address, url) = (arguments.console, &arguments.console_url);
@@ -160,6 +185,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         drain: Duration::from_secs(arguments.drain),
         notice: Duration::from_secs(arguments.notice),
         metrics: arguments.metrics,
+        traces,
         people,
         typesetter,
         load: Load {
@@ -224,7 +250,10 @@ pub fn until_stopped(
         .context("cannot start the threads of the service")?;
     runtime.block_on(async {
         let stopped = stopped().context("cannot listen for signals")?;
-        let bound = bind(config, engine).map_err(|e| Failure::System(anyhow::Error::new(e)))?;
+        let bound = bind(config, engine).map_err(|error| match error {
+            ServeError::Traces(error) => Failure::Input(error.to_string()),
+            error => Failure::System(anyhow::Error::new(error)),
+        })?;
         if let Some(address) = bound.metrics_address() {
             println!("metrics on http://{address}/metrics");
         }

@@ -64,6 +64,21 @@ fn a_ledger_moves_to_a_server_and_back_and_answers_alike() {
         )),
         before
     );
+    // A run reads the ledger that the variable names, with the keys that lie in the folder.
+    let keys = folder.path().join("keys");
+    std::fs::create_dir(&keys).expect("made");
+    for key in ["ledger.key", "ledger.signing-key"] {
+        std::fs::copy(folder.path().join("hengxin-data").join(key), keys.join(key)).expect("copied");
+    }
+    let rescore = |ledger: Option<&str>, data: &str, out: &str| {
+        let what = ["rescore", "--standard", "public-comprehensive", "--as-of", "2026-11-01", "--json"];
+        let run = done(&run(ledger, &[&what[..], &["--data", data, "--out", out]].concat()));
+        let told: serde_json::Value = serde_json::from_str(&run).expect("JSON");
+        (told["run"]["subjects"].clone(), told["run"]["counts"].clone())
+    };
+    let served = rescore(Some(&address), "keys", "run-of-server");
+    assert!(served.0 == 20 && served.1.is_object(), "{served:?}");
+    assert_eq!(served, rescore(None, "hengxin-data", "run-of-file"));
     // What was ingested before is a duplicate there, too.
     let known = done(&run(Some(&address), &ingest));
     assert!(known.contains("registrations.csv: 0 accepted, 20 duplicate"), "{known}");

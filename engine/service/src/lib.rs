@@ -27,6 +27,7 @@ mod studies;
 mod tasks;
 pub mod timetable;
 mod tls;
+mod traces;
 pub mod typesetter;
 pub mod use_case;
 
@@ -43,3 +44,4 @@ pub use problem::{Answer, Problem};
 pub use runner::{Progress, RunFailure, RunOrder, RunOutcome, RunRows, RunSource, Runner};
 pub use server::{Bound, Config, ServeError, bind, serve};
 pub use tls::{Tls, TlsError};
+pub use traces::{TraceSetup, TracesError};

@@ -32,6 +32,9 @@ use crate::tls::Certificates;
 const SECONDS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0];
 
+/// How a method is called that does not exist: the word of the OpenTelemetry conventions.
+pub(crate) const OTHER: &str = "_OTHER";
+
 /// A call that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
@@ -78,6 +81,11 @@ impl Default for Durations {
 }
 
 impl Metrics {
+    /// Has a method told of before it is called, so that a rate of its calls begins at nothing.
+    pub(crate) fn expect(&self, method: &'static str) {
+        drop(self.durations.0.get_or_create(&Ended { rpc_method: method, rpc_response_status_code: "OK" }));
+    }
+
     /// A call begins.
     pub(crate) fn begun(&self, method: &'static str) {
         self.under_way.get_or_create(&Method { rpc_method: method }).inc();

@@ -25,11 +25,15 @@ use crate::metrics::{self, Metrics, Page};
 use crate::people::{self, Local, People};
 use crate::tasks::{Conducting, Modelling, look_again, look_at_files, prepare};
 use crate::tls::{self, Certificates, Tls, TlsError};
+use crate::traces::{TraceSetup, Traces, TracesError};
 use crate::typesetter::Typesetter;
 
 /// Oldest connection: whose certificate has expired or was revoked meanwhile is not let in again. Calls under way are
 /// finished first.
 const CONNECTION_AGE: Duration = Duration::from_secs(15 * 60);
+
+/// How long a shutdown waits at the most for the last spans to be sent: they are worth no more.
+const LAST_SPANS: Duration = Duration::from_secs(3);
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ pub struct Config {
     pub notice: Duration,
     /// Where `GET /metrics` is answered, in plain text; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// Where spans of calls are sent; `None`: nowhere.
+    pub traces: Option<TraceSetup>,
     /// Pages for people on a port of their own; `None`: none.
     pub people: Option<People>,
     /// How runs are carried out; `None`: not here.
@@ -71,6 +77,7 @@ impl Default for Config {
             drain: Duration::from_secs(20),
             notice: Duration::ZERO,
             metrics: None,
+            traces: None,
             people: None,
             runs: None,
             laboratory: None,
@@ -93,6 +100,9 @@ pub enum ServeError {
     /// Certificates or keys cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Spans cannot be sent to what was named.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// The descriptors the program was built with cannot be served.
     #[error("cannot offer reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -110,6 +120,7 @@ pub struct Bound {
     metrics: Option<std::net::TcpListener>,
     people: Option<(std::net::TcpListener, SocketAddr)>,
     certificates: Option<Arc<Certificates>>,
+    traces: Traces,
 }
 
 impl std::fmt::Debug for Bound {
@@ -121,9 +132,10 @@ impl std::fmt::Debug for Bound {
 /// Takes the socket and reads the certificates. Needs a runtime around it.
 ///
 /// # Errors
-/// [`ServeError::Bind`] and [`ServeError::Tls`].
+/// [`ServeError::Bind`], [`ServeError::Tls`] and [`ServeError::Traces`].
 pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
     let certificates = config.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
+    let traces = config.traces.as_ref().map(Traces::new).transpose()?.unwrap_or_default();
     let (listener, address) = listen(config.address)?;
     let metrics = config.metrics.map(|address| listen(address).map(|(listener, _)| listener)).transpose()?;
     let people = match config.people.as_ref().map(|people| (people, listen(people.address))) {
@@ -135,7 +147,7 @@ pub fn bind(config: Config, engine: Arc<Engine>) -> Result<Bound, ServeError> {
             None
         }
     };
-    Ok(Bound { config, engine, listener, address, metrics, people, certificates })
+    Ok(Bound { config, engine, listener, address, metrics, people, certificates, traces })
 }
 
 fn listen(address: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), ServeError> {
@@ -180,8 +192,8 @@ impl Bound {
     /// # Errors
     /// When TLS or reflection cannot be set up, or the transport fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Bound { config, engine, listener, address, metrics: metrics_listener, people, certificates } =
-            self;
+        let Bound { config, engine, listener, address, people, certificates, traces, .. } = self;
+        let metrics_listener = self.metrics;
         let people_certificates =
             config.tls.as_ref().filter(|_| people.is_some()).map(Certificates::read_for_people);
         let people_certificates = people_certificates.transpose()?.map(Arc::new);
@@ -220,7 +232,7 @@ impl Bound {
         let (stop, stopped) = oneshot::channel::<()>();
         // One stack for calls from the socket and from within.
         let layers = ServiceBuilder::new()
-            .layer(ObserveLayer::new(Arc::clone(&metrics)))
+            .layer(ObserveLayer::new(Arc::clone(&metrics), traces.clone(), address))
             .layer(RefusalLayer)
             .layer(DeadlineLayer)
             .layer(PlaceLayer);
@@ -230,7 +242,7 @@ impl Bound {
                 let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
                 let listener = Listener::new(listener, config.load.connections, Arc::clone(&metrics));
                 let local = Local::new(layers.clone().service(services.clone().prepare()));
-                let pages = (people.pages)(local);
+                let pages = traces.of_pages((people.pages)(local), address);
                 let closed = async {
                     // A sender that is gone means the same.
                     let _ = closed.await;
@@ -315,6 +327,8 @@ impl Bound {
         }
         // Waits for the disk, so not on this thread. A panic there has been answered to its callers already.
         let _ = tokio::task::spawn_blocking(move || engine.stop_writing()).await;
+        let patience = config.drain.min(LAST_SPANS);
+        let _ = tokio::task::spawn_blocking(move || traces.end(patience)).await;
         tracing::info!(target: "hengxin::server", "stopped");
         Ok(result?)
     }

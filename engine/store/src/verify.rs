@@ -62,19 +62,22 @@ impl Archive {
         let verified = verify(&self.connection, key)?;
         // Where the machine that writes is asked, it knows how far the log had come.
         log::ensure_not_backwards(&self.connection, &self.place, key)?;
+        guards(&self.connection)?;
         Ok(verified)
     }
 }
 
 impl Snapshot {
     /// Reads the whole file. Finds pages that do not hold together, rows that refer to rows that are not there, gaps
-    /// in the numbering, facts that no longer match the digest recorded with them, and history that is not what the
-    /// signed heads of the log speak of. Takes seconds per million facts.
+    /// in the numbering, facts that no longer match the digest recorded with them, history that is not what the
+    /// signed heads of the log speak of, and tables of history that nothing guards any more. Takes seconds per million facts.
     ///
     /// # Errors
     /// [`Error::Corrupt`] or [`Error::Altered`] naming the first thing found; engine failures.
     pub fn verify(&self) -> Result<Verified> {
-        verify(self.connection(), &self.log().key()?)
+        let verified = verify(self.connection(), &self.log().key()?)?;
+        guards(self.connection())?;
+        Ok(verified)
     }
 }
 
@@ -84,12 +87,22 @@ fn verify(connection: &Connection, key: &VerifyingKey) -> Result<Verified> {
     Ok(Verified { facts, log: log::check(connection, key)? })
 }
 
+/// History is guarded still. Asked last: what was done while a guard was away is worth more to know.
+fn guards(connection: &Connection) -> Result<()> {
+    match schema::unguarded(connection)? {
+        None => Ok(()),
+        Some(table) => Err(changed(format!(
+            "every row is what was logged, but what keeps rows of `{table}` from being changed was removed"
+        ))),
+    }
+}
+
 /// Pages hold together, and rows refer to rows that are there.
 fn structure(connection: &Connection) -> Result<()> {
     connection.damage()?.map_or(Ok(()), |damage| Err(Error::corrupt(damage)))
 }
 
-/// A fact that is not what was recorded. Its batch has the entry; it is named more closely here.
+/// Something that is not as it was left and lies in no entry. Of a fact, its batch has the entry.
 fn changed(detail: String) -> Error {
     Error::Altered { entry: None, detail }
 }

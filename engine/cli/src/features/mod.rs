@@ -83,7 +83,7 @@ struct Facts {
     /// The folder of a dataset, or `s3://BUCKET/PREFIX`.
     #[arg(long, value_name = "FOLDER", required_unless_present = "data")]
     dataset: Option<PathBuf>,
-    /// Instead of a dataset: the data folder with the ledger.
+    /// Instead of a dataset: the data folder with the ledger, or with the keys of the one in `HENGXIN_LEDGER`.
     #[arg(long, value_name = "FOLDER", conflicts_with = "dataset")]
     data: Option<PathBuf>,
     /// A folder of standards instead of those shipped with this binary.

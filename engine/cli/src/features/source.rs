@@ -50,7 +50,7 @@ impl Source {
                 Ok(Source::Dataset(dataset))
             }
             (None, Some(folder)) => {
-                let ledger = data::Place::at(folder).open(catalogue)?;
+                let ledger = data::Place::named(folder).open(catalogue)?;
                 let known_at = ledger.snapshot(None).map_err(data::store)?.known_at();
                 Ok(Source::Ledger(ledger, known_at))
             }

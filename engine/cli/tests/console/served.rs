@@ -237,7 +237,7 @@ pub(crate) fn of_its_own(data: &str) -> (String, impl Drop) {
 fn serve_data(at: &Path, data: &str) -> Serving {
     let folder = at.join(data);
     std::fs::create_dir_all(&folder).unwrap();
-    serve(&folder, &[])
+    serve(&folder, &["--create"])
 }
 
 /// Writes over the store of such a process while it runs.

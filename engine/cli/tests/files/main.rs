@@ -4,6 +4,7 @@
 mod accidents;
 mod backup;
 mod forms;
+mod place;
 mod quality;
 mod quarantine;
 mod refused;

@@ -141,3 +141,18 @@ fn an_expired_standard_is_refused_with_its_last_day() {
     said.failed(2, &["public-comprehensive", "2026-04-01", "edition 2019.1 ended on 2026-03-31"]);
     rig.run(&["score", CODE, "--as-of", "2026-03-31", "--standards", &folder.to_string_lossy()]).done();
 }
+
+#[test]
+fn a_collector_that_is_none_is_refused_before_anything_is_served() {
+    let rig = Rig::filled();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--no-console", "--traces"];
+    for (arguments, why) in [
+        (
+            &["127.0.0.1:4317"][..],
+            "no spans can be sent to `127.0.0.1:4317`: expected `http://` or `https://`",
+        ),
+        (&["http://127.0.0.1:4317", "--traces-ratio", "2"], "--traces-ratio: found `2`, expected 0 to 1"),
+    ] {
+        rig.run(&[&serve[..], arguments].concat()).failed(2, &[why]);
+    }
+}

@@ -17,12 +17,14 @@ use prost_types::FileDescriptorSet;
 use tonic::{Code, Request, Status};
 
 use super::gate::Gate;
+use super::limits::Strangers;
 use super::parse;
 use super::report::FIELDS_MAX;
 use super::status::refuse;
 use crate::access::{Access, Call, Caller, Credentials, Permission, Refusal, Resource, consented};
 use crate::engine::Engine;
 use crate::problem::Answer;
+use crate::traces::within;
 
 /// Headers in which a caller says what for, and on what basis.
 const PURPOSE: &str = "hengxin-purpose";
@@ -31,8 +33,6 @@ const BASIS: &str = "hengxin-legal-basis";
 const LONGEST: usize = 100;
 /// Codes that one entry of the audit trail names. Beyond them it gives their number.
 const NAMED: usize = 1000;
-/// Most calls a second of all callers nobody knows together.
-const STRANGERS: u32 = 20;
 
 /// Whom and what a message is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -296,9 +296,17 @@ impl Gate {
         match identified {
             Ok(caller) => Ok(session(caller)),
             Err(refusal) => {
-                let unknown = Caller { name: "unknown".to_owned(), ..Caller::local() };
-                self.leave_trail(M::ACTION, &session(unknown), &About::default(), &Err(refusal.clone()))
-                    .await?;
+                if let Some(left_out) = self.strangers().on_record() {
+                    let unknown = session(Caller { name: "unknown".to_owned(), ..Caller::local() });
+                    let detail = match left_out {
+                        0 => refusal.to_string(),
+                        _ => {
+                            format!("{refusal}; {left_out} calls of unknown callers before it have no entry")
+                        }
+                    };
+                    let call = entry(M::ACTION, &unknown, &About::default(), Decision::Refused, detail);
+                    self.put_on_record(call).await?;
+                }
                 Err(refused(&refusal))
             }
         }
@@ -323,7 +331,7 @@ impl Gate {
             let about = about.looked_up(engine, &asked.caller)?;
             Ok((decide(engine, &access, &asked, M::ACTION, &about)?, about))
         };
-        let (decided, about) = self.run(decide).await?;
+        let (decided, about) = within("hengxin.rules", self.work(decide)).await?;
         self.leave_trail(M::ACTION, session, &about, &decided).await?;
         decided.map(|permission| permission.sight).map_err(|refusal| refused(&refusal))
     }
@@ -335,11 +343,9 @@ impl Gate {
         if self.access().is_ruled() {
             let certificates = request.peer_certs();
             let caller = self.access().identify(&credentials(&request, certificates.as_deref())).ok();
-            let strangers =
-                Caller { name: String::new(), calls_per_second: Some(STRANGERS), ..Caller::local() };
-            if !self.limits().take(caller.as_ref().unwrap_or(&strangers)) {
-                let message =
-                    format!("more than {STRANGERS} calls a second of unknown callers: try again later");
+            if !self.limits().take(caller.as_ref().unwrap_or(&Strangers::together())) {
+                let most = Strangers::PER_SECOND;
+                let message = format!("more than {most} calls a second of unknown callers: try again later");
                 return Err(refuse(Code::ResourceExhausted, "CALLER_LIMIT", &message));
             }
         }
@@ -361,18 +367,13 @@ impl Gate {
             Ok(permission) => (Decision::Allowed, permission.by.join(" ")),
             Err(refusal) => (Decision::Refused, refusal.to_string()),
         };
-        let call = AuditCall {
-            method: action.to_owned(),
-            caller: session.caller.name.clone(),
-            department: session.caller.department.clone(),
-            purpose: session.purpose.clone(),
-            basis: session.basis.clone(),
-            subjects: subjects(&about.enterprises),
-            decision,
-            detail,
-        };
+        self.put_on_record(entry(action, session, about, decision, detail)).await
+    }
+
+    async fn put_on_record(&self, call: AuditCall) -> Result<(), Status> {
+        let decision = call.decision;
         let job = Job { request: None, command: Command::Audit(call), respond: Box::new(|_| Vec::new()) };
-        let written = self.write(job).await;
+        let written = within("hengxin.audit", self.commit(job)).await;
         match &written {
             Ok(_) => self.metrics().audited(decision.id()),
             Err(_) => self.metrics().audit_failed(),
@@ -382,6 +383,25 @@ impl Gate {
                 format!("the audit trail cannot be written, so the call is refused: {}", failure.message());
             refuse(Code::Unavailable, "AUDIT_UNAVAILABLE", &message)
         })
+    }
+}
+
+fn entry(
+    action: &'static str,
+    session: &Session,
+    about: &About,
+    decision: Decision,
+    detail: String,
+) -> AuditCall {
+    AuditCall {
+        method: action.to_owned(),
+        caller: session.caller.name.clone(),
+        department: session.caller.department.clone(),
+        purpose: session.purpose.clone(),
+        basis: session.basis.clone(),
+        subjects: subjects(&about.enterprises),
+        decision,
+        detail,
     }
 }
 

@@ -18,8 +18,9 @@ use super::convert::timestamp;
 use super::deadline::{Deadline, LAST_WORD, exceeded};
 use super::decode;
 use super::gate::{Gate, News};
-use super::limits::Rows;
+
 use super::parse::Reader;
+use super::row_limits::Rows;
 use super::status::{DOMAIN, refuse};
 use super::supervision::{basis, stopping, tier_wanted};
 use crate::access::Caller;
@@ -72,7 +73,7 @@ pub(super) async fn export(gate: &Gate, request: Request<v1::ExportTiersRequest>
         })
         .await?;
     // Refused at once rather than half way.
-    let rows = Rows::new(gate.limits(), &caller.name).add(0);
+    let rows = Rows::new(gate.row_limits(), &caller.name).add(0);
     within_limit(gate, &caller, before.saturating_add(rows).saturating_add(source.expected))?;
     let begun_at = gate.engine().now();
     let (purpose, legal_basis) = session.purpose();
@@ -127,7 +128,7 @@ async fn carry_out(
     mut news: watch::Receiver<News>,
     answers: &Sender,
 ) {
-    let mut counted = Rows::new(gate.limits(), &begun.caller.name);
+    let mut counted = Rows::new(gate.row_limits(), &begun.caller.name);
     let mut sent = 0;
     let sending = send(gate, &begun, head, answers, &mut counted, &mut sent);
     let ended = tokio::select! {
@@ -201,7 +202,7 @@ async fn send(
 
 /// Refuses more rows a day than agreed. Whoever serves everybody knows no callers to agree with.
 fn within_limit(gate: &Gate, caller: &Caller, rows: u64) -> Result<(), Status> {
-    let most = gate.limits().rows_per_day(caller);
+    let most = gate.row_limits().rows_per_day(caller);
     if !gate.access().is_ruled() || rows <= most {
         return Ok(());
     }

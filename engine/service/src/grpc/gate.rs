@@ -11,13 +11,15 @@ use hengxin_store::{ChangePosition, Job};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tonic::{Request, Status};
 
-use super::limits::Limits;
+use super::limits::{Limits, Strangers};
 use super::places::Places;
+use super::row_limits::RowLimits;
 use super::status::status;
 use crate::access::Access;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::problem::{Answer, Problem};
+use crate::traces::within;
 use crate::use_case::submit;
 
 /// How much is taken on at once.
@@ -74,6 +76,8 @@ pub(super) struct Gate {
     places: Places,
     access: Arc<Access>,
     limits: Arc<Limits>,
+    rows: Arc<RowLimits>,
+    strangers: Arc<Strangers>,
     metrics: Arc<Metrics>,
 }
 
@@ -87,8 +91,9 @@ impl Gate {
     ) -> Gate {
         let turns = load.at_work.clamp(1, Semaphore::MAX_PERMITS);
         let turns = Arc::new(Semaphore::new(turns));
-        let limits = Arc::new(Limits::new(load.exported_rows_per_day));
-        Gate { engine, news, turns, places: Places::new(load), access, limits, metrics }
+        let (limits, strangers) = (Arc::default(), Arc::default());
+        let rows = Arc::new(RowLimits::new(load.exported_rows_per_day));
+        Gate { engine, news, turns, places: Places::new(load), access, limits, rows, strangers, metrics }
     }
 
     /// The engine, for what does not block.
@@ -101,14 +106,26 @@ impl Gate {
         &self.access
     }
 
-    /// How often callers may call, and how much they may take out.
-    pub(super) fn limits(&self) -> &Arc<Limits> {
+    /// How often callers may call.
+    pub(super) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How many rows callers may take out by bulk export.
+    pub(super) fn row_limits(&self) -> &Arc<RowLimits> {
+        &self.rows
+    }
+
+    /// How often refused calls of callers nobody knows are put on record.
+    pub(super) fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// Lets a call begin, or refuses it because too many have.
     pub(super) async fn begin<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        self.places.take(request.extensions()).await.map_err(|problem| status(&problem))
+        within("hengxin.place", self.places.take(request.extensions()))
+            .await
+            .map_err(|problem| status(&problem))
     }
 
     /// What is counted.
@@ -123,6 +140,11 @@ impl Gate {
 
     /// Has a write done; the bytes of its answer. A caller that gives up meanwhile does not stop it.
     pub(super) async fn write(&self, job: Job) -> Result<Vec<u8>, Status> {
+        within("hengxin.write", self.commit(job)).await
+    }
+
+    /// [`Gate::write`], without a span.
+    pub(super) async fn commit(&self, job: Job) -> Result<Vec<u8>, Status> {
         let (done, answer) = oneshot::channel();
         let waits = self.metrics.write_waits();
         let reply = move |answer| {
@@ -134,11 +156,20 @@ impl Gate {
         writer.submit(job, reply).map_err(|error| status(&error.into()))?;
         let answer = answer.await.unwrap_or(Err(hengxin_store::Error::Stopped));
         let answer = answer.map_err(|error| status(&error.into()))?;
-        self.run(move |engine| submit::note(engine, answer)).await
+        self.work(move |engine| submit::note(engine, answer)).await
     }
 
     /// Runs `work` on a thread that may block. A caller that gives up meanwhile does not stop it: a write goes on.
     pub(super) async fn run<T, W>(&self, work: W) -> Result<T, Status>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Engine) -> Answer<T> + Send + 'static,
+    {
+        within("hengxin.use_case", self.work(work)).await
+    }
+
+    /// [`Gate::run`], without a span.
+    pub(super) async fn work<T, W>(&self, work: W) -> Result<T, Status>
     where
         T: Send + 'static,
         W: FnOnce(&Engine) -> Answer<T> + Send + 'static,

@@ -1,37 +1,22 @@
-//! How often a caller may call, and how many rows it may take out a day.
+//! How often a caller may call, and how often one whom nobody knows is put on record.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::access::Caller;
 
-/// See the module.
-#[derive(Debug)]
-pub(super) struct Limits {
-    /// When callers with a limit last called, and how many calls they have saved up.
-    calls: Mutex<HashMap<String, (Instant, f64)>>,
-    /// Rows sent by exports under way, by caller. Those of exports that have ended are on record.
-    under_way: Mutex<HashMap<String, u64>>,
-    /// Rows a day of callers of whom nothing else is said.
-    rows_per_day: u64,
-}
+/// When callers with a limit last called, and how many calls they have saved up.
+#[derive(Debug, Default)]
+pub(super) struct Limits(Mutex<HashMap<String, (Instant, f64)>>);
 
 impl Limits {
-    pub(super) fn new(rows_per_day: u64) -> Limits {
-        Limits { calls: Mutex::default(), under_way: Mutex::default(), rows_per_day }
-    }
-
-    /// Rows a day of a caller.
-    pub(super) fn rows_per_day(&self, caller: &Caller) -> u64 {
-        caller.exported_rows_per_day.unwrap_or(self.rows_per_day)
-    }
-
     /// Whether a call is within the caller's limit. Up to one second's calls are saved up.
     pub(super) fn take(&self, caller: &Caller) -> bool {
         let Some(most) = caller.calls_per_second else { return true };
         let (now, most) = (Instant::now(), f64::from(most));
-        let mut all = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, saved) = all.entry(caller.name.clone()).or_insert((now, most));
         *saved = (*saved + now.duration_since(*last).as_secs_f64() * most).min(most);
         *last = now;
@@ -43,38 +28,30 @@ impl Limits {
     }
 }
 
-/// The rows of one export, counted until it has ended and they are on record.
-#[derive(Debug)]
-pub(super) struct Rows {
-    limits: Arc<Limits>,
-    caller: String,
-    own: u64,
+/// Refused calls of callers nobody knows. Anybody can make any number of them, and the audit trail never shrinks: so some
+/// get an entry of their own, and the others are counted in the next one that does.
+#[derive(Debug, Default)]
+pub(super) struct Strangers {
+    limits: Limits,
+    left_out: AtomicU64,
 }
 
-impl Rows {
-    pub(super) fn new(limits: &Arc<Limits>, caller: &str) -> Rows {
-        Rows { limits: Arc::clone(limits), caller: caller.to_owned(), own: 0 }
+impl Strangers {
+    /// Most of their calls a second that are let in where anybody is, and most entries a second of refused ones.
+    pub(super) const PER_SECOND: u32 = 20;
+
+    /// All of them, as a caller.
+    pub(super) fn together() -> Caller {
+        Caller { name: String::new(), calls_per_second: Some(Strangers::PER_SECOND), ..Caller::local() }
     }
 
-    /// Counts rows that are about to be sent; gives those of all exports of the caller under way, these among them.
-    pub(super) fn add(&mut self, rows: u64) -> u64 {
-        self.own += rows;
-        let mut all = self.limits.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = all.entry(self.caller.clone()).or_default();
-        *sum += rows;
-        *sum
-    }
-}
-
-impl Drop for Rows {
-    fn drop(&mut self) {
-        let mut all = self.limits.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sum) = all.get_mut(&self.caller) {
-            *sum -= self.own;
-            if *sum == 0 {
-                all.remove(&self.caller);
-            }
+    /// Whether a refused call gets an entry; then how many before it got none.
+    pub(super) fn on_record(&self) -> Option<u64> {
+        if self.limits.take(&Strangers::together()) {
+            return Some(self.left_out.swap(0, Ordering::Relaxed));
         }
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+        None
     }
 }
 
@@ -83,24 +60,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_refused_stranger_has_an_entry_or_is_counted_in_one() {
+        let strangers = Strangers::default();
+        let told: Vec<u64> = (0..1000).filter_map(|_| strangers.on_record()).collect();
+        assert!((20..=25).contains(&told.len()), "{told:?}");
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        let last = strangers.on_record().expect("an entry again");
+        assert_eq!(told.iter().sum::<u64>() + last + u64::try_from(told.len()).expect("few"), 1000);
+    }
+
+    #[test]
     fn a_limit_saves_up_one_second_of_calls() {
-        let limits = Limits::new(10);
+        let limits = Limits::default();
         let caller = Caller { calls_per_second: Some(3), ..Caller::local() };
         let taken = (0..10).filter(|_| limits.take(&caller)).count();
         assert!((3..=4).contains(&taken), "{taken}");
         assert!((0..10).all(|_| limits.take(&Caller::local())));
-    }
-
-    #[test]
-    fn rows_of_a_caller_add_up_until_its_exports_end() {
-        let limits = Arc::new(Limits::new(10));
-        let mut one = Rows::new(&limits, "li");
-        assert_eq!((one.add(3), one.add(4)), (3, 7));
-        let mut two = Rows::new(&limits, "li");
-        assert_eq!((two.add(5), Rows::new(&limits, "wang").add(1)), (12, 1));
-        drop(one);
-        assert_eq!(two.add(0), 5);
-        let agreed = Caller { exported_rows_per_day: Some(99), ..Caller::local() };
-        assert_eq!((limits.rows_per_day(&Caller::local()), limits.rows_per_day(&agreed)), (10, 99));
     }
 }

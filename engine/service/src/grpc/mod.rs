@@ -20,6 +20,7 @@ mod refusal;
 mod report;
 mod report_here;
 mod rescoring;
+mod row_limits;
 mod scoring;
 mod standard;
 mod status;

@@ -1,14 +1,18 @@
-//! One log line and one measurement per call: method, status, time taken. No addresses, codes, names or texts of requests.
+//! One log line, one measurement and, where traces are sent, one span per call: method, status, time taken. No addresses,
+//! codes, names or texts of requests.
 //!
 //! A call has ended when the last byte of its answer is handed to the connection, or when nobody wants it any more; a
 //! stream says how it ended in its trailers, so bodies are looked through.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http_body::{Frame, SizeHint};
+use opentelemetry::Context as Trace;
+use opentelemetry::context::FutureExt as _;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
@@ -19,20 +23,23 @@ use tonic_types::StatusExt as _;
 use tower::Layer;
 
 use super::status::DOMAIN;
-use crate::metrics::Metrics;
-
-/// How a method is called that does not exist: the word of the OpenTelemetry conventions.
-const OTHER: &str = "_OTHER";
+use crate::metrics::{Metrics, OTHER};
+use crate::traces::{self, Traces};
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct ObserveLayer {
     metrics: Arc<Metrics>,
+    traces: Traces,
+    server: SocketAddr,
 }
 
 impl ObserveLayer {
-    pub fn new(metrics: Arc<Metrics>) -> ObserveLayer {
-        ObserveLayer { metrics }
+    pub fn new(metrics: Arc<Metrics>, traces: Traces, server: SocketAddr) -> ObserveLayer {
+        for method in known_methods().iter().filter(|method| method.starts_with("hengxin.")) {
+            metrics.expect(method);
+        }
+        ObserveLayer { metrics, traces, server }
     }
 }
 
@@ -40,7 +47,7 @@ impl<S> Layer<S> for ObserveLayer {
     type Service = ObserveService<S>;
 
     fn layer(&self, inner: S) -> ObserveService<S> {
-        ObserveService { inner, metrics: Arc::clone(&self.metrics) }
+        ObserveService { inner, layer: self.clone() }
     }
 }
 
@@ -48,7 +55,7 @@ impl<S> Layer<S> for ObserveLayer {
 #[derive(Clone, Debug)]
 pub struct ObserveService<S> {
     inner: S,
-    metrics: Arc<Metrics>,
+    layer: ObserveLayer,
 }
 
 impl<S> Service<http::Request<Body>> for ObserveService<S>
@@ -65,11 +72,17 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let method = known_method(request.uri().path()).unwrap_or(OTHER);
-        let mut call = Call::begin(method, Arc::clone(&self.metrics));
+        let method = known_method(request.uri().path());
+        let ObserveLayer { metrics, traces, server } = &self.layer;
+        let trace = traces.begin_call(method, request.headers(), *server);
+        let mut call = Call::begin(method.unwrap_or(OTHER), Arc::clone(metrics), trace.clone());
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let (head, body) = answer.await?.into_parts();
+            let answer = match trace {
+                Some(trace) => answer.with_context(trace).await,
+                None => answer.await,
+            };
+            let (head, body) = answer?.into_parts();
             // An error is answered in the head; everything else says how it ended after its body.
             call.heard(&head.headers);
             Ok(http::Response::from_parts(head, Body::new(Answer { body, call })))
@@ -85,12 +98,14 @@ struct Call {
     code: Code,
     reason: Option<String>,
     metrics: Arc<Metrics>,
+    /// Its span; `None` when none are sent.
+    trace: Option<Trace>,
 }
 
 impl Call {
-    fn begin(method: &'static str, metrics: Arc<Metrics>) -> Call {
+    fn begin(method: &'static str, metrics: Arc<Metrics>, trace: Option<Trace>) -> Call {
         metrics.begun(method);
-        Call { method, begun: Instant::now(), code: Code::Cancelled, reason: None, metrics }
+        Call { method, begun: Instant::now(), code: Code::Cancelled, reason: None, metrics, trace }
     }
 
     fn heard(&mut self, headers: &http::HeaderMap) {
@@ -111,6 +126,9 @@ impl Drop for Call {
         let (method, code) = (self.method, self.code as i32);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(target: "hengxin::call", method = %method, code, micros, "call");
+        if let Some(trace) = &self.trace {
+            traces::end_call(trace, name(self.code), is_fault(self.code));
+        }
         self.metrics.ended(method, name(self.code), self.reason.take(), took);
     }
 }
@@ -170,11 +188,37 @@ const fn name(code: Code) -> &'static str {
     }
 }
 
+/// Whether the conventions take a code for a fault of the server, and not for one of its client.
+const fn is_fault(code: Code) -> bool {
+    match code {
+        Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => true,
+        Code::Ok
+        | Code::Cancelled
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unauthenticated => false,
+    }
+}
+
 /// The path of a method, unless a client made it up: then it may hold anything.
 fn known_method(path: &str) -> Option<&'static str> {
+    known_methods().get(path.strip_prefix('/')?).map(String::as_str)
+}
+
+fn known_methods() -> &'static HashSet<String> {
     static METHODS: OnceLock<HashSet<String>> = OnceLock::new();
-    let name = path.strip_prefix('/')?;
-    METHODS.get_or_init(methods).get(name).map(String::as_str)
+    METHODS.get_or_init(methods)
 }
 
 /// All methods there are, by the descriptors that reflection serves.

@@ -61,6 +61,29 @@ async fn only_a_token_that_is_good_in_every_way_is_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_strangers_fills_no_trail_and_is_counted_in_it() {
+    let papers = Papers::new();
+    let rig = papers.serve().await;
+    let mut client = LedgerServiceClient::new(papers.channel(&rig, None));
+    let begun = std::time::Instant::now();
+    for _ in 0..300 {
+        let refused = client.list_facts(supervising(facts_of(code(1)))).await;
+        refusal(refused, Code::Unauthenticated, "CALLER_UNKNOWN");
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    client.list_facts(supervising(facts_of(code(1)))).await.unwrap_err();
+    let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
+    let trail = rig.engine.ledger().snapshot(None).unwrap().audit(Some("unknown"), 0, 1000).unwrap();
+    assert!(trail.len() <= 20 * (seconds + 1), "{} entries in {seconds} s", trail.len());
+    let left_out = |detail: &str| {
+        let (_, rest) = detail.split_once("; ")?;
+        rest.split_once(" calls of unknown callers before it have no entry")?.0.parse::<usize>().ok()
+    };
+    let counted: usize = trail.iter().filter_map(|record| left_out(&record.call.detail)).sum();
+    assert_eq!(trail.len() + counted, 301);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn certificates_of_others_of_strangers_and_revoked_ones_open_nothing() {
     let papers = Papers::new();
     let rig = papers.serve().await;

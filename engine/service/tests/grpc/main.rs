@@ -29,6 +29,7 @@ mod schedules;
 mod shared;
 mod shipped;
 mod sources;
+mod spans;
 mod standards;
 mod tiers;
 mod traces;

@@ -66,6 +66,20 @@ async fn calls_are_counted_by_method_and_code_and_refusals_by_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn methods_are_told_of_before_they_are_called() {
+    let rig = Rig::with(|_, config| config.metrics = Some(([127, 0, 0, 1], 0).into())).await;
+    let text = scrape(&rig).await;
+    let count = r#"rpc_server_call_duration_seconds_count{rpc_method="hengxin.v1.ScoringService/Evaluate",rpc_response_status_code="OK"}"#;
+    assert_eq!(value(&text, count), 0.0);
+    // One for each method of ours, and none for what nobody asked: codes that did not occur, other services.
+    let series = text.lines().filter(|line| line.starts_with("rpc_server_call_duration_seconds_count"));
+    assert!(series.clone().count() > 40, "{text}");
+    for line in series {
+        assert!(line.contains("hengxin.v1.") && line.contains("\"OK\""), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_is_measured_when_it_is_asked_about() {
     let rig = measured().await;
     let before = scrape(&rig).await;

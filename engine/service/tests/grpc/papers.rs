@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hengxin_core::uscc::Uscc;
 use hengxin_proto::v1;
 use hengxin_proto::v1::ledger_service_client::LedgerServiceClient;
-use hengxin_service::{Access, Tls};
+use hengxin_service::{Access, Config, Tls};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa, KeyIdMethod,
@@ -128,11 +128,16 @@ impl Papers {
     }
 
     pub(crate) async fn serve(&self) -> Rig {
+        self.serve_with(|_| {}).await
+    }
+
+    pub(crate) async fn serve_with(&self, change: impl FnOnce(&mut Config)) -> Rig {
         let access = Arc::new(Access::ruled(&self.rules()).unwrap());
         let tls = self.tls();
         Rig::with(move |_, config| {
             config.tls = Some(tls);
             config.access = access;
+            change(config);
         })
         .await
     }

@@ -95,6 +95,7 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) path: PathBuf,
     pub(crate) metrics: Option<std::net::SocketAddr>,
+    pub(crate) people: Option<std::net::SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<Result<(), ServeError>>>,
     pub(crate) folder: Arc<TempDir>,
@@ -172,7 +173,7 @@ impl Rig {
         let tls = config.tls.is_some();
         let bound = bind(config, Arc::clone(&engine)).expect("a free port");
         let address = format!("http://{}", bound.address());
-        let metrics = bound.metrics_address();
+        let (metrics, people) = (bound.metrics_address(), bound.people_address());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(bound.run(async {
             let _ = stopped.await;
@@ -180,7 +181,18 @@ impl Rig {
         let endpoint = Channel::from_shared(address.clone()).expect("an address");
         let channel =
             if tls { endpoint.connect_lazy() } else { endpoint.connect().await.expect("a connection") };
-        Rig { channel, address, engine, clock, path, metrics, stop: Some(stop), served: Some(served), folder }
+        Rig {
+            channel,
+            address,
+            engine,
+            clock,
+            path,
+            metrics,
+            people,
+            stop: Some(stop),
+            served: Some(served),
+            folder,
+        }
     }
 
     pub(crate) fn scoring(&self) -> ScoringServiceClient<Channel> {

@@ -191,6 +191,14 @@ impl Connection {
         }
     }
 
+    /// Whether rows of a table that [`Connection::protect`] or its own schema guards are guarded still.
+    pub(crate) fn is_protected(&self, table: &str) -> Result<bool> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::is_protected(connection, table),
+            Connection::Postgres(connection) => postgres::is_protected(connection, table),
+        }
+    }
+
     /// The columns of a table.
     pub(crate) fn columns(&self, table: &str) -> Result<Vec<Column>> {
         match self {

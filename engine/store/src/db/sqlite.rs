@@ -82,6 +82,15 @@ pub(super) fn protect(connection: &Connection, table: &str) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn is_protected(connection: &Connection, table: &str) -> Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM sqlite_schema
+         WHERE type = 'trigger' AND tbl_name = ?1 AND instr(sql, 'RAISE(ABORT')
+           AND name IN (?1 || '_is_never_changed', ?1 || '_is_never_removed')",
+    )?;
+    Ok(statement.query_row([table], |row| row.get::<_, i64>(0))? == 2)
+}
+
 pub(super) fn for_writing(connection: &Connection, pages_max: Option<u32>) -> Result<()> {
     // A large batch dirties many pages; those that do not fit here are written twice. The log a large batch
     // leaves behind is cut back to a size that later commits reuse.

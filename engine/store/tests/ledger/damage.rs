@@ -100,6 +100,32 @@ fn history_refuses_to_be_changed_or_removed() {
 }
 
 #[test]
+fn a_guard_of_history_that_was_removed_is_told_by_the_check() {
+    let (folder, ledger) = fresh();
+    append(&mut ledger.recorder().expect("a recorder"), &rows(2));
+    let verify = || ledger.snapshot(None).expect("a snapshot").verify();
+    verify().expect("whole");
+    let intruder = raw(&folder);
+    for (table, guard) in [("facts", "changed"), ("log_heads", "removed"), ("run_changes", "removed")] {
+        let name = format!("{table}_is_never_{guard}");
+        let text: String = intruder
+            .query_row("SELECT sql FROM sqlite_schema WHERE name = ?1", [&name], |row| row.get(0))
+            .expect("a guard");
+        // A guard of this name that guards nothing is none.
+        let idle = format!("CREATE TRIGGER {name} BEFORE UPDATE ON {table} BEGIN SELECT 1; END");
+        for instead in ["", &idle] {
+            intruder.execute_batch(&format!("DROP TRIGGER IF EXISTS {name}; {instead}")).expect("removed");
+            let error = verify().expect_err("unguarded");
+            assert!(matches!(error, Error::Altered { entry: None, .. }), "{error:?}");
+            let expected = format!("what keeps rows of `{table}` from being changed was removed");
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+        intruder.execute_batch(&format!("DROP TRIGGER {name}; {text}")).expect("put back");
+        verify().expect("whole again");
+    }
+}
+
+#[test]
 fn a_newer_file_is_refused_with_both_versions() {
     let (folder, ledger) = fresh();
     drop(ledger);

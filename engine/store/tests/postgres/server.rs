@@ -414,6 +414,40 @@ fn a_ledger_opened_for_reading_needs_one_that_is_up_to_date() {
 }
 
 #[test]
+fn a_guard_of_history_that_was_removed_or_switched_off_is_told_by_the_check() {
+    let (_folder, ledger) = fresh();
+    let verify = || ledger.snapshot(None).expect("a snapshot").verify();
+    verify().expect("whole");
+    let intruder = intruder(&ledger);
+    for (table, away, back) in [
+        (
+            "facts",
+            "DROP TRIGGER facts_is_history ON facts",
+            "CREATE TRIGGER facts_is_history BEFORE UPDATE OR DELETE OR TRUNCATE ON facts
+             FOR EACH STATEMENT EXECUTE FUNCTION history_is_kept()",
+        ),
+        (
+            "log_heads",
+            "ALTER TABLE log_heads DISABLE TRIGGER USER",
+            "ALTER TABLE log_heads ENABLE TRIGGER USER",
+        ),
+        (
+            "run_changes",
+            "ALTER TABLE run_changes DISABLE TRIGGER run_changes_is_never_removed",
+            "ALTER TABLE run_changes ENABLE TRIGGER USER",
+        ),
+    ] {
+        intruder.run(away).expect("removed");
+        let error = verify().expect_err("unguarded");
+        assert!(matches!(error, Error::Altered { entry: None, .. }), "{error:?}");
+        let expected = format!("what keeps rows of `{table}` from being changed was removed");
+        assert!(error.to_string().contains(&expected), "{error}");
+        intruder.run(back).expect("put back");
+        verify().expect("whole again");
+    }
+}
+
+#[test]
 fn a_change_by_somebody_who_owns_the_database_is_named_by_the_log() {
     let (_folder, ledger) = crate::log::full();
     let verify = || ledger.snapshot(None).expect("a snapshot").verify();

@@ -23,7 +23,7 @@ use tokio_postgres::error::SqlState;
 
 pub use address::{Address, AddressError};
 pub(super) use statement::{Rows, Statement};
-pub(super) use tables::{columns, damage, mark, protect, set_mark, settle};
+pub(super) use tables::{columns, damage, is_protected, mark, protect, set_mark, settle};
 pub(super) use values::value;
 
 use super::{Access, Error, Result};

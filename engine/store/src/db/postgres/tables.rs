@@ -92,6 +92,18 @@ pub(in crate::db) fn protect(connection: &Connection, table: &str) -> Result<()>
     ))
 }
 
+/// A trigger that is switched off guards no more than one that is gone.
+pub(in crate::db) fn is_protected(connection: &Connection, table: &str) -> Result<bool> {
+    connection
+        .prepare(
+            "SELECT count(*) FILTER (WHERE tgname = ?1 || '_is_history') = 1
+                    OR count(*) FILTER (WHERE tgname IN (?1 || '_is_never_changed', ?1 || '_is_never_removed')) = 2
+             FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass(?1) AND tgenabled IN ('O', 'A')",
+        )
+        .query([table], false)?
+        .first(|row| row.get(0))
+}
+
 /// The first row that refers to a row that is not there. The server keeps this from happening, as long as its own pages
 /// are whole and nobody switches its rules off.
 pub(in crate::db) fn damage(connection: &Connection) -> Result<Option<String>> {
