@@ -47,8 +47,9 @@ SOCKETS = {
 }
 
 
-# Not ours to survive: threads that wake each other, and the seeds of hash tables in libraries.
-WITHIN = re.compile(r"anon_inode|pipe:|GRND_NONBLOCK|GRND_INSECURE|getrandom\(\w+, 64,")
+# Not ours to survive: threads that wake each other, the seeds of hash tables in libraries, and locks that cannot be given back,
+# for which the program then waits as for those of another one.
+WITHIN = re.compile(r"anon_inode|pipe:|F_UNLCK|GRND_NONBLOCK|GRND_INSECURE|getrandom\(\w+, 64,")
 
 
 class Fault(Exception):

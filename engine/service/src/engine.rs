@@ -256,7 +256,7 @@ impl Engine {
     ) -> Answer<Arc<Engine>> {
         let watermark = ledger.watermark()?;
         // A secret of this ledger that tells nothing of its key.
-        let tokens = Tokens::new(ledger.protector().digest("PAGE TOKENS 1").as_bytes());
+        let tokens = Tokens::new(&ledger.protector().secret("page tokens"));
         let marks = Marks::of(&ledger);
         Ok(Arc::new(Engine {
             catalogue,
