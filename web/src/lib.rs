@@ -17,10 +17,12 @@ mod problem;
 mod qr;
 mod said;
 mod session;
+mod shipped;
 mod statics;
 mod when;
 mod words;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -53,11 +55,25 @@ pub struct Setup {
     pub only_here: bool,
     /// Fields a special report can be about, as records name them.
     pub report_fields: Vec<Named>,
+    /// What the vocabulary calls fact codes, by id, their fields, by `code.field`, and values, by `code.field.value`.
+    pub titles: HashMap<String, String>,
     /// Whether reports can be had as PDF here.
     pub documents: bool,
     /// Where others reach these pages, such as `https://credit.example.cn`, for the QR code of reports; empty: reports hold
     /// number and code alone.
     pub address: String,
+}
+
+impl Setup {
+    /// What the vocabulary calls something; its id where it does not know it.
+    fn title<'t>(&'t self, id: &'t str) -> &'t str {
+        self.titles.get(id).map_or(id, String::as_str)
+    }
+
+    /// What a field of supervision is called; its id where nobody said.
+    fn field_title<'t>(&'t self, id: &'t str) -> &'t str {
+        self.fields.iter().find(|field| field.id == id).map_or(id, |field| &field.title)
+    }
 }
 
 /// An id with its title.
@@ -201,6 +217,7 @@ mod tests {
             encrypted: false,
             only_here: true,
             report_fields: Vec::new(),
+            titles: HashMap::new(),
             documents: false,
             address: "https://credit.example.cn:8443".to_owned(),
         };

@@ -11,6 +11,7 @@ use super::{sign_in, source, status_of_figures};
 use crate::ask::Asking;
 use crate::frame::{Frame, Part};
 use crate::problem::{Fault, Page};
+use crate::shipped;
 use crate::when::{When, encoded};
 use crate::words::Language;
 
@@ -93,6 +94,8 @@ struct EditionView {
     figures: &'static str,
     rows: Vec<Row>,
     text: String,
+    subjects: Vec<String>,
+    note: String,
     others: Vec<(String, String)>,
 }
 
@@ -126,6 +129,8 @@ async fn edition_view(asking: &Asking, id: &str, edition: &str, when: &When) -> 
         figures: status_of_figures(l, Some(&reference)),
         rows: answer.outline.iter().filter(|line| !stands_above(line)).map(|line| row(l, line)).collect(),
         text: answer.text,
+        subjects: standard.subjects.iter().map(|kind| l.subject(kind).to_owned()).collect(),
+        note: shipped::said(l, &standard.note),
         others: others.collect(),
         standard,
         reference,
@@ -210,7 +215,13 @@ pub(crate) async fn compare(asking: Asking, Query(two): Query<Two>) -> Result<im
             ..Default::default()
         };
         let answer = asking.standards().compare_standards(asking.request(request)).await.map_err(fault)?;
-        Some(answer.into_inner().differences)
+        let l = asking.session.language;
+        let mut differences = answer.into_inner().differences;
+        for difference in &mut differences {
+            difference.before = shipped::said(l, &difference.before);
+            difference.after = shipped::said(l, &difference.after);
+        }
+        Some(differences)
     };
     let frame = Frame::of(&asking, Part::Standards, &when);
     Ok(Page(HeaderMap::new(), CompareView { frame, two, editions, differences }))
