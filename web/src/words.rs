@@ -89,6 +89,19 @@ impl Language {
         self.say(chinese, id)
     }
 
+    /// Points with their unit and the sign of print.
+    pub(crate) fn points(self, points: &str) -> String {
+        format!("{} {}", points.replace('-', "−"), self.say("分", "points"))
+    }
+
+    /// A row by its number.
+    pub(crate) fn row(self, n: u32) -> String {
+        match self {
+            Language::Chinese => format!("第{n}行"),
+            Language::English => format!("row {n}"),
+        }
+    }
+
     /// Why a record does not count.
     pub(crate) fn not_counted(self, reason: &str) -> &str {
         match reason {

@@ -340,7 +340,9 @@ fn side(l: Language, public: bool, result: &v1::Evaluation, effects: &mut Effect
         findings: result
             .findings
             .iter()
-            .map(|f| (f.title.clone(), effect_words(l, &f.effect), f.decided, source(l, f.source.as_ref())))
+            .map(|f| {
+                (f.title.clone(), effect_words(l, result, &f.effect), f.decided, source(l, f.source.as_ref()))
+            })
             .collect(),
         reasons: result.reasons.iter().take(8).map(|reason| because(l, reason, result)).collect(),
         ways: ways(l, lines),
@@ -372,7 +374,7 @@ fn because(l: Language, reason: &v1::Reason, result: &v1::Evaluation) -> Because
             Language::English => format!("earns {} of {} points", earned.decimal, most.decimal),
         });
     }
-    told.extend(finding.map(|finding| effect_words(l, &finding.effect)));
+    told.extend(finding.map(|finding| effect_words(l, result, &finding.effect)));
     let evidence = match (finding, line) {
         (Some(finding), _) => &finding.evidence,
         (None, Some(line)) => &line.evidence,
@@ -424,14 +426,20 @@ fn ineligible(l: Language, why: &v1::Ineligibility) -> String {
     }
 }
 
-fn effect_words(l: Language, effect: &str) -> String {
+/// What a finding does. A grade has its title where it is one of the result.
+fn effect_words(l: Language, result: &v1::Evaluation, effect: &str) -> String {
+    let known = [&result.grade, &result.grade_before_findings];
+    let named = |id: &str| {
+        let known = known.into_iter().flatten().find(|known| known.grade == id);
+        known.map_or_else(|| id.to_owned(), |known| grade(Some(known)))
+    };
     let (word, rest) = effect.split_once(' ').unwrap_or((effect, ""));
     let said = match word {
         "exactly" => l.say("直接判为", "exactly"),
         "at" => {
             return match rest.split_once(' ') {
-                Some(("most", grade)) => format!("{} {grade}", l.say("不高于", "at most")),
-                Some(("least", grade)) => format!("{} {grade}", l.say("不低于", "at least")),
+                Some(("most", id)) => format!("{} {}", l.say("不高于", "at most"), named(id)),
+                Some(("least", id)) => format!("{} {}", l.say("不低于", "at least"), named(id)),
                 _ => effect.to_owned(),
             };
         }
@@ -439,7 +447,7 @@ fn effect_words(l: Language, effect: &str) -> String {
         "note" => l.say("提示", "note"),
         other => other,
     };
-    format!("{said} {rest}").trim().to_owned()
+    format!("{said} {}", named(rest)).trim().to_owned()
 }
 
 fn unknown_words(l: Language, unknown: &v1::UnknownIndicator) -> String {

@@ -5,6 +5,7 @@ mod course;
 pub(crate) mod draft;
 pub(crate) mod enterprise;
 pub(crate) mod find;
+mod outline;
 pub(crate) mod overview;
 pub(crate) mod quality;
 mod records;

@@ -97,12 +97,36 @@ fn enterprises_of_every_field_and_tier_and_what_would_change_them_are_told_in_ch
 #[test]
 fn every_other_page_speaks_chinese() {
     let mut visitor = Visitor::of(&open());
-    check("/standards", &visitor.get("/standards").html());
+    let standards = visitor.get("/standards").html();
+    check("/standards", &standards);
+    let editions: Vec<&str> = standards
+        .split("<a href=\"/standards/")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert!(editions.len() >= 12, "{editions:?}");
+    let mut keys = Vec::new();
+    for edition in &editions {
+        let path = format!("/standards/{edition}");
+        let html = visitor.get(&path).html();
+        check(&path, &html);
+        // What is measured and how it counts is told by titles and words: no key of the file is left.
+        for details in html.split("<ul class=\"details\">").skip(1) {
+            let told = texts(details.split("</ul>").next().unwrap()).join(" ");
+            let key = told
+                .split(|c: char| !c.is_ascii_lowercase() && c != '-' && c != '_')
+                .find(|word| word.len() > 1);
+            keys.extend(key.map(|key| format!("{path} has `{key}`: {told}")));
+        }
+    }
+    assert!(keys.is_empty(), "{keys:#?}");
+    let compared = "/standards/compare?base=standards%2Fpublic-comprehensive%2Feditions%2F2019.1&other=standards%2Fpublic-comprehensive%2Feditions%2F2026.1";
     let order = format!("/reports/new?enterprise={}&as_of={AS_OF}", sample());
     let others = [
         "/runs",
         "/find",
         "/find?q=00057",
+        compared,
         "/standards/compare",
         "/standards/draft",
         "/quality",
