@@ -25,7 +25,7 @@ async fn from_name_to_report(browser: &Browser) {
     browser.follow("如何改变等级").await;
     let fewest = browser.read("#fewest").await;
     assert!(
-        fewest.contains("修复以下 1 条记录即可达到") && fewest.contains("2026-07-07 严重失信主体名单"),
+        fewest.contains("修复以下 1 条记录即可达到") && fewest.contains("2026-07-07 严重失信主体名单 示"),
         "{fewest}"
     );
     let counting = browser.read("#counting").await;
