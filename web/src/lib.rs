@@ -24,8 +24,10 @@ mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, map_response};
@@ -96,6 +98,9 @@ type Shared = Arc<App>;
 /// Longest form: a draft of a standard has at most 1 MiB, and grows when it is encoded.
 const FORM_MAX: usize = 4 << 20;
 
+/// How long a form may take to arrive.
+const FORM_TAKES: Duration = Duration::from_secs(30);
+
 /// What a browser may load: our own files. No inline script or style, no frame around us, no form sent elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -146,13 +151,34 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
         Ok(asking) => asking,
         Err(fault) => return fault.into_response(),
     };
-    let response = next.run(Request::from_parts(parts, body)).await;
+    // A form is read as a whole before anything is done with it, and for so long only.
+    let Ok(body) = tokio::time::timeout(FORM_TAKES, to_bytes(body, FORM_MAX)).await else {
+        return late(&asking);
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(_) => return refused(&asking, StatusCode::PAYLOAD_TOO_LARGE),
+    };
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let kind =
         response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !response.status().is_client_error() || kind.starts_with("text/html") {
         return response;
     }
-    let code = response.status();
+    refused(&asking, response.status())
+}
+
+/// A form that did not come to its end in time. What is left of it is not waited for.
+fn late(asking: &Asking) -> Response {
+    let status = Status::deadline_exceeded("the form took too long");
+    let mut page = Fault::of(asking, Part::Other, &When::default(), status).into_response();
+    *page.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    page.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    page
+}
+
+/// The page of what never reached one.
+fn refused(asking: &Asking, code: StatusCode) -> Response {
     let status = match code {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Status::not_found("no such page"),
         StatusCode::PAYLOAD_TOO_LARGE => {
@@ -160,7 +186,7 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
         }
         _ => Status::invalid_argument("the address or the form has a part that cannot be read"),
     };
-    let mut page = Fault::of(&asking, Part::Other, &When::default(), status).into_response();
+    let mut page = Fault::of(asking, Part::Other, &When::default(), status).into_response();
     *page.status_mut() = code;
     page
 }

@@ -18,3 +18,4 @@ mod plain;
 mod refusals;
 mod roles;
 mod served;
+mod slow;
