@@ -155,10 +155,8 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
     let Ok(body) = tokio::time::timeout(FORM_TAKES, to_bytes(body, FORM_MAX)).await else {
         return late(&asking);
     };
-    let body = match body {
-        Ok(body) => body,
-        Err(_) => return refused(&asking, StatusCode::PAYLOAD_TOO_LARGE),
-    };
+    // A connection that was cut off is told so in vain.
+    let Ok(body) = body else { return refused(&asking, StatusCode::PAYLOAD_TOO_LARGE) };
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let kind =
         response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -60,7 +60,7 @@ pub(super) fn about(l: Language, key: &str) -> Option<&'static str> {
 /// A key within a part; empty for one whose contents say what they are.
 pub(super) fn word(l: Language, key: &str) -> Option<&'static str> {
     let (chinese, english) = match key {
-        "" | "window" | "reading" => ("", ""),
+        "" | "window" | "reading" | "standard" | "category" => ("", ""),
         "count" => ("次数", "number of"),
         "distinct" => ("不同的", "different"),
         "sum" => ("合计", "sum of"),
@@ -90,7 +90,6 @@ pub(super) fn word(l: Language, key: &str) -> Option<&'static str> {
         "related" => ("关联主体", "related enterprises"),
         "depth" => ("层数", "depth"),
         "result" => ("其他标准的结果", "result of another standard"),
-        "standard" | "category" => ("", ""),
         "all" => ("同时满足", "all of"),
         "any" => ("满足其一", "any of"),
         "not" => ("并非", "not"),
