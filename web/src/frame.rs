@@ -54,7 +54,11 @@ impl Frame {
             when: when.clone(),
             ruled: setup.access.is_ruled(),
             known: asking.is_known(),
-            purpose: purpose.map(|p| format!("{} · {}", p.title, asking.session.basis)).unwrap_or_default(),
+            purpose: purpose
+                .map(|p| {
+                    format!("{} · {}", p.title, asking.session.language.legal_basis(&asking.session.basis))
+                })
+                .unwrap_or_default(),
             form: asking.session.form.clone(),
             here: encoded(&asking.here),
         }

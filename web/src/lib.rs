@@ -17,13 +17,17 @@ mod problem;
 mod qr;
 mod said;
 mod session;
+mod shipped;
 mod statics;
 mod when;
 mod words;
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, map_response};
@@ -53,11 +57,25 @@ pub struct Setup {
     pub only_here: bool,
     /// Fields a special report can be about, as records name them.
     pub report_fields: Vec<Named>,
+    /// What the vocabulary calls fact codes, by id, their fields, by `code.field`, and values, by `code.field.value`.
+    pub titles: HashMap<String, String>,
     /// Whether reports can be had as PDF here.
     pub documents: bool,
     /// Where others reach these pages, such as `https://credit.example.cn`, for the QR code of reports; empty: reports hold
     /// number and code alone.
     pub address: String,
+}
+
+impl Setup {
+    /// What the vocabulary calls something; its id where it does not know it.
+    fn title<'t>(&'t self, id: &'t str) -> &'t str {
+        self.titles.get(id).map_or(id, String::as_str)
+    }
+
+    /// What a field of supervision is called; its id where nobody said.
+    fn field_title<'t>(&'t self, id: &'t str) -> &'t str {
+        self.fields.iter().find(|field| field.id == id).map_or(id, |field| &field.title)
+    }
 }
 
 /// An id with its title.
@@ -79,6 +97,9 @@ type Shared = Arc<App>;
 
 /// Longest form: a draft of a standard has at most 1 MiB, and grows when it is encoded.
 const FORM_MAX: usize = 4 << 20;
+
+/// How long a form may take to arrive.
+const FORM_TAKES: Duration = Duration::from_secs(30);
 
 /// What a browser may load: our own files. No inline script or style, no frame around us, no form sent elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -130,13 +151,32 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
         Ok(asking) => asking,
         Err(fault) => return fault.into_response(),
     };
-    let response = next.run(Request::from_parts(parts, body)).await;
+    // A form is read as a whole before anything is done with it, and for so long only.
+    let Ok(body) = tokio::time::timeout(FORM_TAKES, to_bytes(body, FORM_MAX)).await else {
+        return late(&asking);
+    };
+    // A connection that was cut off is told so in vain.
+    let Ok(body) = body else { return refused(&asking, StatusCode::PAYLOAD_TOO_LARGE) };
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let kind =
         response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !response.status().is_client_error() || kind.starts_with("text/html") {
         return response;
     }
-    let code = response.status();
+    refused(&asking, response.status())
+}
+
+/// A form that did not come to its end in time. What is left of it is not waited for.
+fn late(asking: &Asking) -> Response {
+    let status = Status::deadline_exceeded("the form took too long");
+    let mut page = Fault::of(asking, Part::Other, &When::default(), status).into_response();
+    *page.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    page.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    page
+}
+
+/// The page of what never reached one.
+fn refused(asking: &Asking, code: StatusCode) -> Response {
     let status = match code {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Status::not_found("no such page"),
         StatusCode::PAYLOAD_TOO_LARGE => {
@@ -144,7 +184,7 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
         }
         _ => Status::invalid_argument("the address or the form has a part that cannot be read"),
     };
-    let mut page = Fault::of(&asking, Part::Other, &When::default(), status).into_response();
+    let mut page = Fault::of(asking, Part::Other, &When::default(), status).into_response();
     *page.status_mut() = code;
     page
 }
@@ -201,6 +241,7 @@ mod tests {
             encrypted: false,
             only_here: true,
             report_fields: Vec::new(),
+            titles: HashMap::new(),
             documents: false,
             address: "https://credit.example.cn:8443".to_owned(),
         };

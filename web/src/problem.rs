@@ -4,11 +4,10 @@ use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
 
 use crate::ask::Asking;
 use crate::frame::{Frame, Part};
-use crate::said::in_chinese;
+use crate::said::{Said, said};
 use crate::when::When;
 use crate::words::Language;
 
@@ -46,8 +45,8 @@ struct View<'v> {
     frame: &'v Frame,
     heading: &'v str,
     advice: &'v str,
-    /// What the service said, where that helps whoever reads it: in Chinese where that is known, and as it was said.
-    said: Vec<(String, String)>,
+    /// What the service said, where that helps whoever reads it.
+    said: Vec<Said>,
 }
 
 impl Fault {
@@ -145,16 +144,6 @@ fn http(code: Code) -> StatusCode {
     }
 }
 
-/// What the service said: each fault of the request, or the whole.
-pub(crate) fn said(status: &Status) -> Vec<String> {
-    let details = status.get_error_details();
-    let faults = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
-    if faults.is_empty() {
-        return vec![status.message().to_owned()];
-    }
-    faults.iter().map(|fault| format!("{}: {}", fault.field, fault.description)).collect()
-}
-
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let (heading, advice) = words(self.frame.l, &self.status, self.frame.known);
@@ -163,12 +152,7 @@ impl IntoResponse for Fault {
             tracing::error!(target: "hengxin::web", "a page failed: {}", self.status.message());
         }
         // What is wrong inside is for the log.
-        let said = if ours { Vec::new() } else { said(&self.status) };
-        let chinese = |line: &str| match self.frame.l {
-            Language::Chinese => in_chinese(line).unwrap_or_default(),
-            Language::English => String::new(),
-        };
-        let said = said.into_iter().map(|line| (chinese(&line), line)).collect();
+        let said = if ours { Vec::new() } else { said(self.frame.l, &self.status) };
         let view = View { frame: &self.frame, heading, advice, said };
         let mut response = Page(HeaderMap::new(), view).into_response();
         *response.status_mut() = http(self.status.code());

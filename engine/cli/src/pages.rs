@@ -1,9 +1,11 @@
 //! Pages for people beside the service.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use hengxin_core::date::Date;
+use hengxin_core::vocabulary::Vocabulary;
 use hengxin_service::use_case::report::known_fields;
 use hengxin_service::{Access, People};
 use hengxin_standard::Catalogue;
@@ -42,9 +44,25 @@ pub fn people(
             .into_iter()
             .map(|(id, title)| Named { id: id.to_owned(), title: title.to_owned() })
             .collect(),
+        titles: titles(&catalogue.vocabulary),
         documents,
         address: found_at.trim_end_matches('/').to_owned(),
     };
     let (address, required) = (address.unwrap_or(DEFAULT), address.is_some());
     People { address, required, pages: Arc::new(move |local| hengxin_web::pages(setup.clone(), local)) }
+}
+
+/// What the vocabulary calls codes, fields and values, as the pages look them up.
+fn titles(vocabulary: &Vocabulary) -> HashMap<String, String> {
+    let mut titles = HashMap::new();
+    for code in &vocabulary.codes {
+        titles.insert(code.id.clone(), code.title.clone());
+        for field in &code.fields {
+            titles.insert(format!("{}.{}", code.id, field.id), field.title.clone());
+            for value in field.values() {
+                titles.insert(format!("{}.{}.{}", code.id, field.id, value.id), value.title.clone());
+            }
+        }
+    }
+    titles
 }

@@ -238,7 +238,7 @@ impl Bound {
             .layer(PlaceLayer);
         let (close, closed) = oneshot::channel::<()>();
         let visited = match (people, &config.people) {
-            (Some((listener, address)), Some(people)) => {
+            (Some((listener, _)), Some(people)) => {
                 let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
                 let listener = Listener::new(listener, config.load.connections, Arc::clone(&metrics));
                 let local = Local::new(layers.clone().service(services.clone().prepare()));
@@ -248,7 +248,7 @@ impl Bound {
                     let _ = closed.await;
                 };
                 let certificates = people_certificates.clone();
-                Some(tokio::spawn(people::serve(listener, address, certificates, pages, closed)))
+                Some(tokio::spawn(people::serve(listener, certificates, pages, closed)))
             }
             _ => None,
         };

@@ -130,7 +130,7 @@ fn result(evaluation: &v1::Evaluation) -> Value {
             "kind": line.kind().as_str_name(),
             "title": line.title,
             "depth": line.depth,
-            "reading": line.reading,
+            "reading": reading(&line.reading),
             "unknown": !line.unknown_reason.is_empty(),
             "points": points(line.points.as_ref()),
             "max": points(line.max.as_ref()),
@@ -147,6 +147,15 @@ fn result(evaluation: &v1::Evaluation) -> Value {
         "reasons": evaluation.reasons.iter().map(reason).collect::<Vec<_>>(),
         "lines": lines.map(line).collect::<Vec<_>>(),
     })
+}
+
+/// What was measured, with its unit in Chinese.
+fn reading(reading: &str) -> String {
+    let units = [(" yuan", " 元"), (" days", " 天"), (" months", " 个月"), (" years", " 年")];
+    match units.iter().find_map(|(english, chinese)| Some((reading.strip_suffix(english)?, chinese))) {
+        Some((figure, chinese)) => format!("{figure}{chinese}"),
+        None => reading.to_owned(),
+    }
 }
 
 fn points(points: Option<&v1::Points>) -> String {

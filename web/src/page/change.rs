@@ -41,6 +41,8 @@ struct Record {
     id: u64,
     on: String,
     title: String,
+    /// Number of its document; empty where none was delivered or is shown.
+    number: String,
     places: Vec<String>,
     until: String,
     repaired: Option<Point>,
@@ -120,7 +122,7 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
     let fewest = answer.fewest.clone().unwrap_or_default();
     let records: Vec<Record> = answer.records.iter().map(|record| arrange(l, record, present.tier)).collect();
     let told = |id: &u64| match records.iter().find(|record| record.id == *id) {
-        Some(record) => format!("{} {}", record.on, record.title),
+        Some(record) => format!("{} {} {}", record.on, record.title, record.number).trim_end().to_owned(),
         None => l.say("（不予显示的记录）", "(a record that is not shown)").to_owned(),
     };
     Ok(View {
@@ -186,6 +188,7 @@ fn arrange(l: Language, record: &v1::CountingRecord, present: u32) -> Record {
         id: record.fact_id,
         on: record.occurred_on.clone(),
         title: record.title.clone(),
+        number: record.document_number.clone(),
         places: named,
         until: record.counts_until.clone(),
         lighter: record.if_repaired.as_ref().is_some_and(|then| then.tier > 0 && then.tier < present),

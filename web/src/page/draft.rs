@@ -11,7 +11,8 @@ use super::{grade, line_title, points, reading, sign_in};
 use crate::ask::Asking;
 use crate::form;
 use crate::frame::{Frame, Part};
-use crate::problem::{Fault, Page, said};
+use crate::problem::{Fault, Page};
+use crate::said::{Said, of_draft, said};
 use crate::when::When;
 
 /// What the form brings.
@@ -33,14 +34,23 @@ struct Tried {
     lines: Vec<(u32, String, String, String)>,
 }
 
+/// What is wrong at one place of it.
+struct Wrong {
+    line: u32,
+    column: u32,
+    said: Said,
+    excerpt: String,
+}
+
 #[derive(Template)]
 #[template(path = "draft.html")]
 struct View {
     frame: Frame,
     draft: Draft,
     checked: Option<v1::CheckStandardResponse>,
+    faults: Vec<Wrong>,
     tried: Option<Tried>,
-    refused: Vec<String>,
+    refused: Vec<Said>,
 }
 
 /// The empty form.
@@ -53,7 +63,14 @@ pub(crate) async fn show(mut asking: Asking) -> Result<impl IntoResponse, Fault>
     let frame = Frame::of(&asking, Part::Standards, &when);
     Ok(Page(
         headers,
-        View { frame, draft: Draft::default(), checked: None, tried: None, refused: Vec::new() },
+        View {
+            frame,
+            draft: Draft::default(),
+            checked: None,
+            faults: Vec::new(),
+            tried: None,
+            refused: Vec::new(),
+        },
     ))
 }
 
@@ -86,12 +103,19 @@ async fn view(asking: &Asking, draft: Draft, when: &When) -> Result<View, Status
                         | Code::PermissionDenied
                 ) =>
             {
-                refused = said(&status);
+                refused = said(asking.session.language, &status);
             }
             Err(status) => return Err(status),
         }
     }
-    Ok(View { frame, draft, checked: Some(checked), tried, refused })
+    let l = asking.session.language;
+    let faults = checked.faults.iter().map(|fault| Wrong {
+        line: fault.line,
+        column: fault.column,
+        said: of_draft(l, fault),
+        excerpt: fault.excerpt.clone(),
+    });
+    Ok(View { frame, draft, faults: faults.collect(), checked: Some(checked), tried, refused })
 }
 
 async fn attempt_on(asking: &Asking, text: String, draft: &Draft) -> Result<Tried, Status> {

@@ -55,6 +55,15 @@ struct Way {
     step: Option<Step>,
 }
 
+/// A main reason of a result: what was measured, what it earned, and the records behind it.
+struct Because {
+    title: String,
+    told: String,
+    lost: String,
+    records: Vec<String>,
+    source: String,
+}
+
 /// One of the two results.
 struct Side {
     heading: &'static str,
@@ -67,7 +76,7 @@ struct Side {
     before: String,
     why_none: String,
     findings: Vec<(String, String, bool, String)>,
-    reasons: Vec<(String, String, String)>,
+    reasons: Vec<Because>,
     ways: Vec<Way>,
     unknown: Vec<(String, String)>,
     undetermined: Vec<String>,
@@ -81,7 +90,7 @@ struct Decided {
     policy: String,
     figures: &'static str,
     method: String,
-    overrides: Vec<(String, bool, String)>,
+    overrides: Vec<(String, bool, String, String)>,
     measures: Vec<(String, String)>,
     horizon: String,
     digest: String,
@@ -213,7 +222,7 @@ async fn view(asking: &Asking, code: &str, wanted: &Wanted, when: &When) -> Resu
         past,
         records,
         more,
-        masked: enterprise.masked_codes.clone(),
+        masked: masked(asking, &enterprise),
         enterprise,
     })
 }
@@ -241,7 +250,7 @@ fn decided(l: Language, decision: &v1::TierDecision, effects: &mut Effects) -> D
                 } else {
                     format!("{} {}", l.say("至少为等级", "at least tier"), o.tier)
                 };
-                (format!("{}：{text}", o.id), o.decided, source(l, o.source.as_ref()))
+                (o.id.clone(), o.decided, source(l, o.source.as_ref()), text)
             })
             .collect(),
         measures: decision.measures.iter().map(|m| (measure(l, m), source(l, m.source.as_ref()))).collect(),
@@ -253,22 +262,24 @@ fn decided(l: Language, decision: &v1::TierDecision, effects: &mut Effects) -> D
 
 fn method_words(l: Language, method: &v1::TierMethod) -> String {
     let tier = l.tier(method.tier, "");
+    let none = |grade: &str| if grade == "none" { l.say("无", "none").to_owned() } else { grade.to_owned() };
+    let (public, industry) = (none(&method.public_grade), none(&method.industry_grade));
     match method.kind() {
         v1::TierMethodKind::Matrix => format!(
             "{} {} × {} {} → {tier}",
             l.say("对照表：公共评价", "table: public grade"),
-            method.public_grade,
+            public,
             l.say("行业评价", "industry grade"),
-            method.industry_grade
+            industry
         ),
         v1::TierMethodKind::WorstOf => format!(
             "{}：{} {} → {}，{} {} → {} ⇒ {tier}",
             l.say("从严", "the stricter of the two"),
             l.say("公共评价", "public"),
-            method.public_grade,
+            public,
             method.public_tier,
             l.say("行业评价", "industry"),
-            method.industry_grade,
+            industry,
             method.industry_tier
         ),
         v1::TierMethodKind::Weighted => {
@@ -301,7 +312,7 @@ fn side(l: Language, public: bool, result: &v1::Evaluation, effects: &mut Effect
     let standard = result.standard.clone().unwrap_or_default();
     let why_none = match result.outcome() {
         v1::Outcome::NotEligible => {
-            let why = result.ineligibility.as_ref().map(|why| why.reason.clone()).unwrap_or_default();
+            let why = result.ineligibility.as_ref().map(|why| ineligible(l, why)).unwrap_or_default();
             format!("{}{why}", l.say("不在评价范围：", "not evaluated: "))
         }
         v1::Outcome::CannotScore => {
@@ -329,17 +340,11 @@ fn side(l: Language, public: bool, result: &v1::Evaluation, effects: &mut Effect
         findings: result
             .findings
             .iter()
-            .map(|f| (f.title.clone(), effect_words(l, &f.effect), f.decided, source(l, f.source.as_ref())))
-            .collect(),
-        reasons: result
-            .reasons
-            .iter()
-            .take(8)
-            .map(|reason| {
-                let lost = reason.lost.as_ref().map(|lost| format!("−{}", lost.decimal)).unwrap_or_default();
-                (reason.title.clone(), lost, source(l, reason.source.as_ref()))
+            .map(|f| {
+                (f.title.clone(), effect_words(l, result, &f.effect), f.decided, source(l, f.source.as_ref()))
             })
             .collect(),
+        reasons: result.reasons.iter().take(8).map(|reason| because(l, reason, result)).collect(),
         ways: ways(l, lines),
         unknown: result.unknown_indicators.iter().map(|u| (u.title.clone(), unknown_words(l, u))).collect(),
         undetermined: result.undetermined.iter().map(|u| u.title.clone()).collect(),
@@ -347,14 +352,94 @@ fn side(l: Language, public: bool, result: &v1::Evaluation, effects: &mut Effect
     }
 }
 
-fn effect_words(l: Language, effect: &str) -> String {
+/// Records that are named beside a reason.
+const NAMED: usize = 3;
+
+/// A reason in words, from what the explanation says of its line or finding.
+fn because(l: Language, reason: &v1::Reason, result: &v1::Evaluation) -> Because {
+    let lines = result.explanation.as_ref().map(|e| e.lines.as_slice()).unwrap_or_default();
+    let line = lines.iter().find(|line| line.kind() == v1::LineKind::Indicator && line.id == reason.id);
+    let finding = result.findings.iter().find(|finding| finding.id == reason.id && reason.lost.is_none());
+    let mut told = Vec::new();
+    match line.filter(|_| finding.is_none()) {
+        Some(line) if !line.unknown_reason.is_empty() => told.push(l.say("读数未知", "not known").to_owned()),
+        Some(line) if !line.reading.is_empty() => {
+            told.push(format!("{} {}", l.say("读数", "measured"), reading(l, &line.reading)));
+        }
+        Some(_) | None => {}
+    }
+    if let (Some(earned), Some(most)) = (&reason.points, &reason.max) {
+        told.push(match l {
+            Language::Chinese => format!("得 {} 分，满分 {} 分", earned.decimal, most.decimal),
+            Language::English => format!("earns {} of {} points", earned.decimal, most.decimal),
+        });
+    }
+    told.extend(finding.map(|finding| effect_words(l, result, &finding.effect)));
+    let evidence = match (finding, line) {
+        (Some(finding), _) => &finding.evidence,
+        (None, Some(line)) => &line.evidence,
+        (None, None) => &Vec::new(),
+    };
+    let counted: Vec<&v1::Evidence> = evidence.iter().filter(|piece| piece.counted).collect();
+    let mut records: Vec<String> = counted
+        .iter()
+        .rev()
+        .take(NAMED)
+        .map(|piece| match &piece.points {
+            Some(points) => format!("{} {} {}", piece.occurred_on, piece.title, signed(points)),
+            None => format!("{} {}", piece.occurred_on, piece.title),
+        })
+        .collect();
+    if counted.len() > NAMED {
+        let more = counted.len() - NAMED;
+        records.push(match l {
+            Language::Chinese => format!("另有 {more} 条"),
+            Language::English => format!("{more} more"),
+        });
+    }
+    Because {
+        title: reason.title.clone(),
+        told: told.join(l.say("，", ", ")),
+        lost: reason.lost.as_ref().map(|lost| format!("−{}", lost.decimal)).unwrap_or_default(),
+        records,
+        source: source(l, reason.source.as_ref()),
+    }
+}
+
+/// Kinds of records that are not shown, by title.
+fn masked(asking: &Asking, enterprise: &v1::Enterprise) -> Vec<String> {
+    enterprise.masked_codes.iter().map(|code| asking.setup().title(code).to_owned()).collect()
+}
+
+/// Why an enterprise is not evaluated.
+fn ineligible(l: Language, why: &v1::Ineligibility) -> String {
+    match why.reason.split_once("evaluates only: ").filter(|_| why.id == "subject-kind") {
+        Some((_, kinds)) => {
+            let kinds: Vec<&str> = kinds.split(", ").map(|kind| l.subject(kind)).collect();
+            format!(
+                "{}{}",
+                l.say("该标准只评价", "the standard evaluates only: "),
+                kinds.join(l.say("、", ", "))
+            )
+        }
+        None => why.reason.clone(),
+    }
+}
+
+/// What a finding does. A grade has its title where it is one of the result.
+fn effect_words(l: Language, result: &v1::Evaluation, effect: &str) -> String {
+    let known = [&result.grade, &result.grade_before_findings];
+    let named = |id: &str| {
+        let known = known.into_iter().flatten().find(|known| known.grade == id);
+        known.map_or_else(|| id.to_owned(), |known| grade(Some(known)))
+    };
     let (word, rest) = effect.split_once(' ').unwrap_or((effect, ""));
     let said = match word {
         "exactly" => l.say("直接判为", "exactly"),
         "at" => {
             return match rest.split_once(' ') {
-                Some(("most", grade)) => format!("{} {grade}", l.say("不高于", "at most")),
-                Some(("least", grade)) => format!("{} {grade}", l.say("不低于", "at least")),
+                Some(("most", id)) => format!("{} {}", l.say("不高于", "at most"), named(id)),
+                Some(("least", id)) => format!("{} {}", l.say("不低于", "at least"), named(id)),
                 _ => effect.to_owned(),
             };
         }
@@ -362,7 +447,7 @@ fn effect_words(l: Language, effect: &str) -> String {
         "note" => l.say("提示", "note"),
         other => other,
     };
-    format!("{said} {rest}").trim().to_owned()
+    format!("{said} {}", named(rest)).trim().to_owned()
 }
 
 fn unknown_words(l: Language, unknown: &v1::UnknownIndicator) -> String {

@@ -5,6 +5,7 @@ mod course;
 pub(crate) mod draft;
 pub(crate) mod enterprise;
 pub(crate) mod find;
+mod outline;
 pub(crate) mod overview;
 pub(crate) mod quality;
 mod records;
@@ -19,6 +20,8 @@ use tonic::{Code, Status};
 use crate::ask::Asking;
 use crate::frame::Part;
 use crate::problem::Fault;
+use crate::said;
+use crate::shipped;
 use crate::when::When;
 use crate::words::Language;
 
@@ -50,7 +53,7 @@ pub(crate) fn part<T>(l: Language, answer: Result<T, Status>) -> Result<Share<T>
                     .to_owned(),
             )),
             Code::NotFound | Code::FailedPrecondition | Code::Unimplemented => {
-                Ok(Share::Absent(status.message().to_owned()))
+                Ok(Share::Absent(said::line(l, &status)))
             }
             _ => Err(status),
         },
@@ -143,7 +146,11 @@ pub(crate) fn source(l: Language, source: Option<&v1::Source>) -> String {
     match source {
         None => String::new(),
         Some(source) if source.document.is_empty() => {
-            format!("{}{}", l.say("本项目自定：", "the project's own: "), source.project_reason)
+            format!(
+                "{}{}",
+                l.say("本项目自定：", "the project's own: "),
+                shipped::said(l, &source.project_reason)
+            )
         }
         Some(source) => [source.document.as_str(), &source.clause].join(" ").trim().to_owned(),
     }

@@ -12,6 +12,7 @@ use crate::ask::Asking;
 use crate::chart::{self, percent};
 use crate::frame::{Frame, Part};
 use crate::problem::{Fault, Page};
+use crate::said::{self, Said};
 use crate::when::{When, encoded, shown};
 
 /// What is looked at.
@@ -90,7 +91,7 @@ struct View {
     runs: Share<Vec<Run>>,
     /// Whether a run is under way, so that the page looks again.
     moving: bool,
-    schedules: Share<Vec<v1::Schedule>>,
+    schedules: Share<Vec<(v1::Schedule, String)>>,
 }
 
 /// Widths of the drawings.
@@ -106,7 +107,7 @@ pub(crate) struct Run {
     word: &'static str,
     done: u64,
     total: u64,
-    detail: String,
+    said: Said,
     ended: String,
 }
 
@@ -143,7 +144,18 @@ async fn view(asking: &Asking, wanted: &Wanted, when: &When) -> Result<View, ton
     };
     let schedules =
         asking.rescoring().list_schedules(asking.request(v1::ListSchedulesRequest::default())).await;
-    let schedules = part(l, schedules.map(|answer| answer.into_inner().schedules))?;
+    let schedules = part(
+        l,
+        schedules.map(|answer| {
+            let fields = |schedule: &v1::Schedule| {
+                let titles: Vec<&str> =
+                    schedule.fields.iter().map(|id| asking.setup().field_title(id)).collect();
+                titles.join(l.say("、", ", "))
+            };
+            let all = answer.into_inner().schedules.into_iter();
+            all.map(|schedule| (schedule.clone(), fields(&schedule))).collect()
+        }),
+    )?;
     let runs = part(l, list_runs(asking).await)?;
     let mut up = Vec::new();
     if !wanted.region().is_empty() || !wanted.industry.is_empty() {
@@ -329,13 +341,13 @@ async fn list_runs(asking: &Asking) -> Result<Vec<Run>, tonic::Status> {
             };
             Run {
                 name: run.name,
-                field: run.field,
+                field: asking.setup().field_title(&run.field).to_owned(),
                 as_of: run.as_of,
                 state,
                 word,
                 done: run.done,
                 total: run.total,
-                detail: run.detail,
+                said: said::of_run(l, &run.detail),
                 ended: shown(run.finished_at.as_ref()),
             }
         })

@@ -11,6 +11,7 @@ use crate::ask::Asking;
 use crate::chart::percent;
 use crate::frame::{Frame, Part};
 use crate::problem::{Fault, Page};
+use crate::said::{Said, kept_aside};
 use crate::when::When;
 
 /// Of which days.
@@ -31,7 +32,7 @@ struct Row {
     duplicates: String,
     corrected: u64,
     open: u64,
-    reasons: Vec<v1::ReasonCount>,
+    reasons: Vec<(Said, u64)>,
 }
 
 #[derive(Template)]
@@ -55,6 +56,7 @@ pub(crate) async fn show(asking: Asking, Query(wanted): Query<Wanted>) -> Result
         v1::SummarizeSourcesRequest { from: wanted.from.trim().to_owned(), to: wanted.to.trim().to_owned() };
     let answer =
         asking.ledger().summarize_sources(asking.request(request)).await.map_err(fault)?.into_inner();
+    let l = asking.session.language;
     let rows = answer.sources.into_iter().map(|source| Row {
         timely: percent(source.timely, source.timely + source.late),
         median: source.median_days.map_or_else(|| "–".to_owned(), |days| days.to_string()),
@@ -65,7 +67,7 @@ pub(crate) async fn show(asking: Asking, Query(wanted): Query<Wanted>) -> Result
         rows: source.rows,
         corrected: source.corrected,
         open: source.open,
-        reasons: source.reasons,
+        reasons: source.reasons.iter().map(|one| (kept_aside(l, &one.reason), one.count)).collect(),
     });
     let view = View {
         frame: Frame::of(&asking, Part::Quality, &when),

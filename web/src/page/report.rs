@@ -322,10 +322,9 @@ fn section(section: &v1::ReportSection) -> Section {
 fn tier(asking: &Asking, decision: &v1::TierDecision) -> TierRow {
     // A report is in one language, whoever looks at it.
     let l = Language::Chinese;
-    let named = asking.setup().fields.iter().find(|field| field.id == decision.field);
     let sides = [&decision.public_result, &decision.industry_result];
     TierRow {
-        field: named.map_or_else(|| decision.field.clone(), |field| field.title.clone()),
+        field: asking.setup().field_title(&decision.field).to_owned(),
         name: l.tier(decision.tier, &decision.title),
         tier: decision.tier,
         policy: decision.policy.as_ref().map(|p| format!("{} {}", p.title, p.edition)).unwrap_or_default(),

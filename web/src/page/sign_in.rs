@@ -11,7 +11,8 @@ use tonic::Status;
 use crate::ask::Asking;
 use crate::form;
 use crate::frame::{Frame, Part};
-use crate::problem::{Fault, Page, said};
+use crate::problem::{Fault, Page};
+use crate::said::{Said, said};
 use crate::session::{Cookies, fits_cookie};
 use crate::when::When;
 use crate::words::Language;
@@ -23,7 +24,7 @@ struct View {
     purposes: Vec<Purpose>,
     chosen: (String, String),
     back: String,
-    problem: Vec<String>,
+    problem: Vec<Said>,
 }
 
 /// Where to go afterwards.
@@ -52,7 +53,7 @@ pub(crate) async fn show(mut asking: Asking, Query(query): Query<Back>) -> Resul
     view(&mut asking, &query.back, Vec::new())
 }
 
-fn view(asking: &mut Asking, back: &str, problem: Vec<String>) -> Result<Page<View>, Fault> {
+fn view(asking: &mut Asking, back: &str, problem: Vec<Said>) -> Result<Page<View>, Fault> {
     let mut headers = HeaderMap::new();
     form::prepare(asking, &mut headers)
         .map_err(|status| Fault::of(asking, Part::Other, &When::default(), status))?;
@@ -93,7 +94,7 @@ pub(crate) async fn enter(mut asking: Asking, Form(entry): Form<Entry>) -> Resul
     let token = entry.token.trim().trim_start_matches("Bearer ").trim();
     let purposes = asking.setup().access.purposes();
     let Some((purpose, basis)) = chosen(&purposes, &entry.purpose) else {
-        let problem = l.say("请选择用途与依据。", "Choose a purpose and its basis.").to_owned();
+        let problem = Said::own(l.say("请选择用途与依据。", "Choose a purpose and its basis."));
         return Ok(view(&mut asking, &entry.back, vec![problem])?.into_response());
     };
     // With a certificate no token is needed.
@@ -104,11 +105,11 @@ pub(crate) async fn enter(mut asking: Asking, Form(entry): Form<Entry>) -> Resul
     }
     if !fits_cookie(&asking.session.token) {
         asking.session.token.clear();
-        let problem = l.say("这不是令牌。", "This is no token.").to_owned();
+        let problem = Said::own(l.say("这不是令牌。", "This is no token."));
         return Ok(view(&mut asking, &entry.back, vec![problem])?.into_response());
     }
     if asking.session.token.is_empty() && !by_certificate {
-        let problem = l.say("请粘贴令牌。", "Paste your token.").to_owned();
+        let problem = Said::own(l.say("请粘贴令牌。", "Paste your token."));
         return Ok(view(&mut asking, &entry.back, vec![problem])?.into_response());
     }
     purpose.clone_into(&mut asking.session.purpose);
@@ -117,7 +118,7 @@ pub(crate) async fn enter(mut asking: Asking, Form(entry): Form<Entry>) -> Resul
     let tried = v1::ListStandardsRequest { page_size: 1, ..Default::default() };
     if let Err(status) = asking.standards().list_standards(asking.request(tried)).await {
         asking.session.token.clear();
-        let problem = said(&status);
+        let problem = said(l, &status);
         return Ok(view(&mut asking, &entry.back, problem)?.into_response());
     }
     let cookies = Cookies::new(asking.setup().encrypted).signed_in(&asking.session.token, purpose, basis);

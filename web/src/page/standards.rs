@@ -1,5 +1,7 @@
 //! Standards: the editions, each as a page with its sources, and the differences between two.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
@@ -7,10 +9,12 @@ use axum::response::IntoResponse;
 use hengxin_proto::v1;
 use tonic::Status;
 
+use super::outline::{self, Called, Told};
 use super::{sign_in, source, status_of_figures};
 use crate::ask::Asking;
 use crate::frame::{Frame, Part};
 use crate::problem::{Fault, Page};
+use crate::shipped;
 use crate::when::{When, encoded};
 use crate::words::Language;
 
@@ -80,7 +84,7 @@ struct Row {
     title: String,
     weight: String,
     range: String,
-    details: Vec<(String, String)>,
+    details: Vec<Told>,
     source: String,
 }
 
@@ -93,6 +97,8 @@ struct EditionView {
     figures: &'static str,
     rows: Vec<Row>,
     text: String,
+    subjects: Vec<String>,
+    note: String,
     others: Vec<(String, String)>,
 }
 
@@ -115,8 +121,14 @@ async fn edition_view(asking: &Asking, id: &str, edition: &str, when: &When) -> 
     let answer = asking.standards().get_standard(asking.request(request)).await?.into_inner();
     let standard = answer.standard.unwrap_or_default();
     let reference = standard.reference.clone().unwrap_or_default();
-    let others =
-        editions(asking, l).await?.into_iter().filter(|other| other.id == id && other.edition != edition);
+    let editions = editions(asking, l).await?;
+    let standards = titles_of(&editions);
+    let grades = answer.outline.iter().filter(|line| line.kind() == v1::OutlineKind::Grade);
+    let grades =
+        grades.filter(|line| !line.title.is_empty()).map(|line| (line.id.clone(), line.title.clone()));
+    let grades = grades.collect();
+    let called = Called { l, titles: &asking.setup().titles, standards: &standards, grades: &grades };
+    let others = editions.into_iter().filter(|other| other.id == id && other.edition != edition);
     let others = others.map(|other| {
         let address = format!("/standards/compare?base={}&other={}", encoded(&other.name), encoded(&name));
         (other.edition, address)
@@ -124,12 +136,24 @@ async fn edition_view(asking: &Asking, id: &str, edition: &str, when: &When) -> 
     Ok(EditionView {
         frame: Frame::of(asking, Part::Standards, when),
         figures: status_of_figures(l, Some(&reference)),
-        rows: answer.outline.iter().filter(|line| !stands_above(line)).map(|line| row(l, line)).collect(),
+        rows: answer
+            .outline
+            .iter()
+            .filter(|line| !stands_above(line))
+            .map(|line| row(called, line))
+            .collect(),
         text: answer.text,
+        subjects: standard.subjects.iter().map(|kind| l.subject(kind).to_owned()).collect(),
+        note: shipped::said(l, &standard.note),
         others: others.collect(),
         standard,
         reference,
     })
+}
+
+/// Titles of standards by id.
+fn titles_of(editions: &[Listed]) -> HashMap<String, String> {
+    editions.iter().map(|edition| (edition.id.clone(), edition.title.clone())).collect()
 }
 
 /// What the head of the page says already.
@@ -148,7 +172,8 @@ fn stands_above(line: &v1::OutlineLine) -> bool {
     line.kind() == v1::OutlineKind::Setting && above.contains(&line.id.as_str())
 }
 
-fn row(l: Language, line: &v1::OutlineLine) -> Row {
+fn row(called: Called<'_>, line: &v1::OutlineLine) -> Row {
+    let l = called.l;
     let (kind, word) = match line.kind() {
         v1::OutlineKind::Eligibility => ("eligibility", l.say("不评价", "not evaluated")),
         v1::OutlineKind::Scale => ("scale", l.say("分值", "scale")),
@@ -165,15 +190,20 @@ fn row(l: Language, line: &v1::OutlineLine) -> Row {
         (Some(min), None) => format!("≥ {}", min.decimal),
         (None, Some(max)) => format!("≤ {}", max.decimal),
     };
+    let title = if line.title.is_empty() { outline::title(l, &line.id) } else { line.title.clone() };
+    let mut details = outline::told(called, &line.details);
+    for told in details.iter_mut().filter(|told| told.about == title) {
+        told.about.clear();
+    }
     Row {
         depth: line.depth.min(6),
         kind,
         word,
         id: line.id.clone(),
-        title: line.title.clone(),
+        title,
         weight: line.weight_basis_points.map(|w| format!("{}.{:02}%", w / 100, w % 100)).unwrap_or_default(),
         range,
-        details: line.details.iter().map(|detail| (detail.path.clone(), detail.value.clone())).collect(),
+        details,
         source: source(l, line.source.as_ref()),
     }
 }
@@ -192,7 +222,23 @@ struct CompareView {
     frame: Frame,
     two: Two,
     editions: Vec<Listed>,
-    differences: Option<Vec<v1::Difference>>,
+    differences: Option<Vec<Differs>>,
+}
+
+/// One place in which two editions differ, in words and by its keys.
+struct Differs {
+    place: String,
+    path: String,
+    before: String,
+    after: String,
+}
+
+impl CompareView {
+    /// What an edition is called; its name where it is none of ours.
+    fn title_of(&self, name: &str) -> String {
+        let named = self.editions.iter().find(|edition| edition.name == name);
+        named.map_or_else(|| name.to_owned(), |edition| format!("{} {}", edition.title, edition.edition))
+    }
 }
 
 /// Two editions side by side.
@@ -210,7 +256,24 @@ pub(crate) async fn compare(asking: Asking, Query(two): Query<Two>) -> Result<im
             ..Default::default()
         };
         let answer = asking.standards().compare_standards(asking.request(request)).await.map_err(fault)?;
-        Some(answer.into_inner().differences)
+        let mut named = HashMap::new();
+        for name in [&two.other, &two.base] {
+            let request = v1::GetStandardRequest { name: name.clone(), as_of: String::new() };
+            let outline = asking.standards().get_standard(asking.request(request)).await.map_err(fault)?;
+            let lines = outline.into_inner().outline.into_iter().filter(|line| !line.title.is_empty());
+            named.extend(lines.map(|line| (line.id, line.title)));
+        }
+        let l = asking.session.language;
+        let standards = titles_of(&editions);
+        let called = Called { l, titles: &asking.setup().titles, standards: &standards, grades: &named };
+        let side = |text: &str| outline::value(called, &shipped::said(l, text));
+        let differences = answer.into_inner().differences.into_iter().map(|difference| Differs {
+            place: outline::place(called, &named, &difference.path),
+            before: side(&difference.before),
+            after: side(&difference.after),
+            path: difference.path,
+        });
+        Some(differences.collect())
     };
     let frame = Frame::of(&asking, Part::Standards, &when);
     Ok(Page(HeaderMap::new(), CompareView { frame, two, editions, differences }))

@@ -25,7 +25,7 @@ async fn from_name_to_report(browser: &Browser) {
     browser.follow("如何改变等级").await;
     let fewest = browser.read("#fewest").await;
     assert!(
-        fewest.contains("修复以下 1 条记录即可达到") && fewest.contains("2026-07-07 严重失信主体名单"),
+        fewest.contains("修复以下 1 条记录即可达到") && fewest.contains("2026-07-07 严重失信主体名单 示"),
         "{fewest}"
     );
     let counting = browser.read("#counting").await;
@@ -113,7 +113,7 @@ fn results_come_while_one_types_and_the_address_follows() {
         assert!(address.query().unwrap_or_default().contains("q=00057"), "{address}");
         // A whole code leads to its enterprise, and a wrong one is told.
         browser.write("main input[name=q]", "91330199MAY0005781").await;
-        browser.expect("expected `0`").await;
+        browser.expect("现为 1，应为 0").await;
         browser.open(&format!("{}/find?as_of={AS_OF}", open())).await;
         browser.write("main input[name=q]", &sample()).await;
         browser.see("#why").await;

@@ -10,9 +10,12 @@
 mod command;
 
 mod browser;
+mod chinese;
 mod hostile;
 mod journeys;
 mod pages;
+mod plain;
 mod refusals;
 mod roles;
 mod served;
+mod slow;

@@ -80,7 +80,7 @@ fn runs_alone_are_what_a_page_that_looks_again_takes() {
     browse(Script::Runs, async |browser: &Browser| {
         browser.open(&format!("{}/runs", open())).await;
         let runs = browser.read("body > #runs").await;
-        assert!(runs.contains("market-regulation") && runs.contains("300/300"), "{runs}");
+        assert!(runs.contains("市场监管领域信用分级分类监管") && runs.contains("300/300"), "{runs}");
         // None is under way, so that nothing is asked again.
         assert!(browser.client.find_all(Locator::Css("[hx-trigger]")).await.unwrap().is_empty());
     });

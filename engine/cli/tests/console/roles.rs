@@ -98,9 +98,9 @@ fn a_token_that_is_not_ours_is_refused_and_a_session_that_ends_says_so() {
         browser.open(&format!("{}/sign-in", ruled())).await;
         browser.write("textarea[name=token]", "not.a.token").await;
         browser.click("form.stacked button").await;
-        browser.expect("the token is not valid").await;
+        browser.expect("令牌无效或已过期").await;
         sign_in(browser, "regulator", "supervision statutory-duty", -1).await;
-        browser.expect("the token is not valid").await;
+        browser.expect("令牌无效或已过期").await;
         sign_in(browser, "regulator", "supervision statutory-duty", 8).await;
         browser.open(&format!("{}/standards", ruled())).await;
         browser.expect("公共信用综合评价").await;

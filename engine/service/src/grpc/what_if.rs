@@ -14,7 +14,9 @@ use crate::engine::Engine;
 use crate::problem::Answer;
 use crate::use_case::course::{Outcome, Point};
 use crate::use_case::trace::{self, MONTHS_MAX};
-use crate::use_case::what_if::{self as use_case, CountsIn, Fewest, MONTHS, Part, Question, Record};
+use crate::use_case::what_if::{
+    self as use_case, CountsIn, DOCUMENT_NUMBER, Fewest, MONTHS, Part, Question, Record,
+};
 
 /// Most facts told of one change.
 const FACTS_MAX: usize = 50;
@@ -98,7 +100,7 @@ pub(super) fn what_if(
         fewest: Some(fewest(&found.fewest, id)),
         masked,
         left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
-        records: shown.into_iter().map(|shown| record(vocabulary, shown)).collect(),
+        records: shown.into_iter().map(|shown| record(vocabulary, shown, sight)).collect(),
     })
 }
 
@@ -165,8 +167,9 @@ fn change(vocabulary: &Vocabulary, (fact, code): (FactId, CodeId), sight: Sight)
     v1::FactChange { fact_id: fact.0, code: code.id.clone(), title: code.title.clone() }
 }
 
-fn record(vocabulary: &Vocabulary, record: &Record) -> v1::CountingRecord {
+fn record(vocabulary: &Vocabulary, record: &Record, sight: Sight) -> v1::CountingRecord {
     let code = vocabulary.code(record.code);
+    let numbered = code.field(DOCUMENT_NUMBER).is_some_and(|(_, field)| code.disclosure_of(field) <= sight);
     v1::CountingRecord {
         fact_id: record.fact.0,
         code: code.id.clone(),
@@ -176,6 +179,7 @@ fn record(vocabulary: &Vocabulary, record: &Record) -> v1::CountingRecord {
         counts_until: optional_date(record.counts_until),
         repairable: record.if_repaired.is_some(),
         if_repaired: record.if_repaired.as_ref().map(point),
+        document_number: if numbered { record.document_number.clone() } else { String::new() },
     }
 }
 

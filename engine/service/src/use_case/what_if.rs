@@ -32,6 +32,8 @@ use crate::problem::{Answer, Problem};
 pub const MONTHS: i32 = 36;
 /// Furthest it is looked ahead, in months.
 pub const MONTHS_MAX: i32 = trace::MONTHS_MAX;
+/// The field of a fact that holds the number of its document.
+pub const DOCUMENT_NUMBER: &str = "document_number";
 /// Most sets of repairs that are tried in the columns of a file.
 const BUDGET: u64 = 100_000;
 /// Most facts that are looked at for that, those of each set counted anew: a long file is tried with fewer sets.
@@ -78,6 +80,8 @@ pub struct Record {
     pub code: CodeId,
     /// Day it occurred or began.
     pub occurred_on: Date,
+    /// Number of its document, as delivered; empty: none.
+    pub document_number: String,
     /// Where it counts, the public standard first.
     pub counts_in: Vec<CountsIn>,
     /// First day on which it counts nowhere; `None`: not within the months.
@@ -179,6 +183,13 @@ pub fn what_if(engine: &Engine, question: &Question<'_>) -> Answer<WhatIf> {
         let members = group.iter().filter_map(|repair| repairs.get(*repair));
         alone.extend(members.map(|repair| (repair.fact, point.clone())));
     }
+    let numbers: HashMap<FactId, &str> = standing
+        .iter()
+        .filter_map(|record| {
+            let (_, number) = record.fields.iter().find(|(id, _)| id == DOCUMENT_NUMBER)?;
+            Some((record.id, number.as_str()))
+        })
+        .collect();
     let mut records: Vec<Record> = reached
         .iter()
         .filter_map(|place| {
@@ -187,6 +198,7 @@ pub fn what_if(engine: &Engine, question: &Question<'_>) -> Answer<WhatIf> {
                 fact,
                 code: code_of(*place)?,
                 occurred_on: *columns.occurred_on.get(*place)?,
+                document_number: numbers.get(&fact).copied().unwrap_or_default().to_owned(),
                 counts_in: places_in.get(&fact).cloned().unwrap_or_default(),
                 counts_until: until.get(&fact).copied(),
                 if_repaired: alone.get(&fact).cloned(),

@@ -169,6 +169,15 @@ async fn repairs(rig: &Rig, subject: Uscc) -> Vec<(u64, v1::FactInput)> {
     repairs
 }
 
+/// The numbers of documents, by fact.
+async fn numbers(rig: &Rig, subject: Uscc) -> BTreeMap<u64, String> {
+    let listed = v1::ListFactsRequest { parent: subject.to_string(), page_size: 1000, ..Default::default() };
+    let facts = rig.ledger().list_facts(listed).await.unwrap().into_inner().facts;
+    let number =
+        |fact: &v1::Fact| fact.fields.iter().find(|f| f.id == "document_number").map(|f| f.value.clone());
+    facts.iter().filter_map(|fact| Some((fact.fact_id, number(fact)?))).collect()
+}
+
 /// The tier of supposed repairs by two simulations and the policy's table, worked by hand; 0 is none.
 async fn tier_with(rig: &Rig, subject: Uscc, added: Vec<v1::FactInput>) -> (u32, Option<i64>) {
     let mut results = Vec::new();
@@ -252,7 +261,10 @@ async fn the_fewest_repairs_are_those_found_by_simulating_every_set() {
             assert_eq!((reached.tier, fewest.tried_through), (tier, u32::try_from(size).unwrap()));
             assert_eq!(reached.public_score.as_ref().map(|score| score.ten_thousandths), score.0);
         }
+        let numbers = numbers(&rig, subject).await;
         for record in &answer.records {
+            // A person is told which decision is meant.
+            assert_eq!(Some(&record.document_number), numbers.get(&record.fact_id));
             assert_eq!(record.repairable, record.if_repaired.is_some());
             assert_eq!(record.repairable, record.code != "inspection", "{record:?}");
             if let Some(point) = &record.if_repaired {

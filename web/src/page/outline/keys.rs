@@ -1,0 +1,190 @@
+//! Words for the keys and values of the format (`docs/standard-format.md`).
+
+use crate::words::Language;
+
+/// Keys whose values are fact codes.
+pub(super) const SELECTIONS: [&str; 9] =
+    ["count", "distinct", "sum", "largest", "smallest", "latest", "in_force", "events", "exists"];
+
+/// Keys that compare.
+pub(super) const COMPARISONS: [&str; 5] = ["at_least", "above", "at_most", "below", "equals"];
+
+/// What a part of a line is about; `None` for what is no part of one.
+pub(super) fn about(l: Language, key: &str) -> Option<&'static str> {
+    let (chinese, english) = match key {
+        "reading" => ("读数", "reading"),
+        "rule" => ("计分", "points"),
+        "unknown" => ("未知时", "if unknown"),
+        "when" => ("条件", "when"),
+        "exclude_when" => ("不评价的情形", "not evaluated when"),
+        "effect" => ("效果", "effect"),
+        "base" => ("基础分", "base"),
+        "decimals" => ("小数位数", "decimals"),
+        "rounding" => ("取整", "rounding"),
+        "cycle" => ("评价周期", "cycle"),
+        "lifecycle" => ("记录的效力", "which records count"),
+        "minimum_known" => ("最低已知比例", "least share that must be known"),
+        "scheme" => ("等级体系", "scheme of grades"),
+        "start" => ("没有发现时", "with no finding"),
+        "to" => ("上限（不含）", "below"),
+        "monotone" => ("单调性", "monotonicity"),
+        "min" => ("最低分", "least points"),
+        "dimensions" => ("维度", "dimensions"),
+        "indicators" => ("指标", "indicators"),
+        "findings" => ("直接认定", "findings"),
+        "eligibility" => ("不评价的对象", "not evaluated"),
+        "grades" => ("等级", "grades"),
+        "scale" => ("分值范围", "scale"),
+        "subjects" => ("评价对象", "subjects"),
+        "legal_basis" => ("依据文件", "legal basis"),
+        "source" | "base_source" => ("依据", "source"),
+        "effective" => ("施行期间", "in force"),
+        "title" => ("名称", "title"),
+        "authority" => ("发布单位", "authority"),
+        "note" => ("说明", "note"),
+        "status" => ("数值来源", "figures"),
+        "edition" => ("版本", "edition"),
+        "standard" => ("标准", "standard"),
+        "reason" => ("理由", "reason"),
+        "weight" => ("权重", "weight"),
+        "document" => ("文件", "document"),
+        "clause" => ("条款", "clause"),
+        "project" => ("本项目自定的理由", "why it is the project's own"),
+        "url" => ("网址", "address"),
+        "max" => ("最高分", "most points"),
+        _ => return None,
+    };
+    Some(l.say(chinese, english))
+}
+
+/// A key within a part; empty for one whose contents say what they are.
+pub(super) fn word(l: Language, key: &str) -> Option<&'static str> {
+    let (chinese, english) = match key {
+        "" | "window" | "reading" | "standard" | "category" => ("", ""),
+        "count" => ("次数", "number of"),
+        "distinct" => ("不同的", "different"),
+        "sum" => ("合计", "sum of"),
+        "largest" => ("最大的", "largest"),
+        "smallest" => ("最小的", "smallest"),
+        "latest" => ("最近的", "latest"),
+        "in_force" => ("有效的", "in force:"),
+        "events" => ("逐件的", "each"),
+        "exists" => ("有", "there is"),
+        "where" => ("其中", "where"),
+        "except" => ("不含", "except"),
+        "take" => ("取", "take"),
+        "last" => ("只看最近", "only the last"),
+        "elapsed" => ("时间", "time"),
+        "since" => ("自", "since"),
+        "in" => ("单位", "in"),
+        "ratio" => ("比率", "ratio"),
+        "of" => ("按", "of"),
+        "to" => ("除以", "to"),
+        "least" => ("其中最小", "least of"),
+        "greatest" => ("其中最大", "greatest of"),
+        "grouped" => ("分组", "grouped"),
+        "by" => ("按", "by"),
+        "combine" => ("合并方式", "combined by"),
+        "weight" => ("权重", "weight"),
+        "attribute" => ("登记信息", "registration:"),
+        "related" => ("关联主体", "related enterprises"),
+        "depth" => ("层数", "depth"),
+        "result" => ("其他标准的结果", "result of another standard"),
+        "all" => ("同时满足", "all of"),
+        "any" => ("满足其一", "any of"),
+        "not" => ("并非", "not"),
+        "region" => ("地区", "region"),
+        "industry" => ("行业", "industry"),
+        "at_least" => ("不低于", "at least"),
+        "above" => ("高于", "above"),
+        "at_most" => ("不高于", "at most"),
+        "below" => ("低于", "below"),
+        "equals" => ("等于", "equals"),
+        "is" => ("为", "is"),
+        "exactly" => ("直接判为", "exactly"),
+        "downgrade" => ("降级数", "down by"),
+        "bands" => ("分段", "bands"),
+        "per_event" => ("按次计分", "per event"),
+        "linear" => ("按直线", "along a line"),
+        "all_or_nothing" => ("全有或全无", "all or nothing"),
+        "event_table" => ("逐件计分", "event by event"),
+        "best_of" => ("取最高", "best of"),
+        "worst_of" => ("取最低", "worst of"),
+        "full" => ("起点", "starts at"),
+        "each" => ("每次", "each"),
+        "floor" => ("最低", "at least"),
+        "cap" => ("最高", "at most"),
+        "points" => ("分值", "points"),
+        "otherwise" => ("其余", "otherwise"),
+        "repeats" => ("逐次倍数", "repeats"),
+        "decay" => ("逐年递减", "decay"),
+        "share" => ("比例", "share"),
+        "at" => ("在", "at"),
+        "from" => ("自", "from"),
+        "when" => ("条件", "when"),
+        "every" => ("每", "every"),
+        "objection" => ("异议期间", "under objection"),
+        "past_publicity" => ("公示期满", "past publicity"),
+        "order" => ("顺序", "order"),
+        "grade" => ("等级", "grade"),
+        "min" => ("最低分", "least"),
+        "max" => ("最高分", "most"),
+        "waived" => ("不检查的理由", "waived because"),
+        "months" => ("月数", "months"),
+        "years" => ("年数", "years"),
+        "days" => ("天数", "days"),
+        "calendar_year" => ("年度", "calendar year"),
+        _ => return None,
+    };
+    Some(l.say(chinese, english))
+}
+
+/// What happens when a reading is unknown.
+pub(super) fn unknown(l: Language, what: &str) -> Option<&'static str> {
+    match what {
+        "exclude" => Some(l.say("不计入，其余按比例折算", "left out, the rest scaled up")),
+        "cannot_score" => Some(l.say("不能评分", "no score")),
+        _ => None,
+    }
+}
+
+/// A value of the format; `None` for what is none.
+pub(super) fn value(l: Language, id: &str) -> Option<&'static str> {
+    let (chinese, english) = match id {
+        "score" => ("得分", "score"),
+        "grade" => ("等级", "grade"),
+        "reference" => ("编号", "reference"),
+        "month" => ("月", "month"),
+        "amount" => ("金额", "amount"),
+        "quarter" => ("季度", "quarter"),
+        "year" => ("年", "year"),
+        "change" => ("有变动时", "change"),
+        "counts" => ("计入", "counts"),
+        "suspended" => ("暂不计入", "suspended"),
+        "ignored" => ("不计入", "ignored"),
+        "half-up" => ("四舍五入", "half up"),
+        "half-even" => ("四舍六入五成双", "half to even"),
+        "down" => ("向下取整", "down"),
+        "established" => ("成立之日", "establishment"),
+        "first" => ("首次", "the first"),
+        "last" => ("最近一次", "the last"),
+        "days" => ("天", "days"),
+        "months" => ("个月", "months"),
+        "years" => ("年", "years"),
+        "mean" => ("平均", "mean"),
+        "sum" => ("合计", "sum"),
+        "min" => ("最小", "least"),
+        "max" => ("最大", "greatest"),
+        "weighted_mean" => ("加权平均", "weighted mean"),
+        "count" => ("计数", "count"),
+        "none" => ("无", "none"),
+        "note" => ("仅提示", "a note"),
+        "exclude" => ("不计入，其余按比例折算", "left out, the rest scaled up"),
+        "cannot_score" => ("不能评分", "no score"),
+        "official" => ("依据公布文本", "official"),
+        "reported" => ("依据公开报道", "reported"),
+        "sample" => ("样例", "sample"),
+        _ => return None,
+    };
+    Some(l.say(chinese, english))
+}
