@@ -204,7 +204,7 @@ fn a_report_with_tiers_prints_results_reasons_indicators_and_measures() {
         "得分871.25",
         "等级B良",
         "罚款金额15",
-        "成立年限15years12.540",
+        "成立年限15年12.540",
         "纳税信用未知",
         "总分",
         "加大抽查频次某办法第九条",
