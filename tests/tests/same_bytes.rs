@@ -118,29 +118,37 @@ fn filled(district: &District, path: &Path, random: &mut Random, n: usize, troub
 #[test]
 fn memory_ledgers_and_threads_give_the_same_bytes() {
     let (seed, districts) = (seed(), cases(2_000).div_ceil(200));
-    for n in 0..districts {
-        let seed = seed.wrapping_add(n);
-        let district = District::new(seed, MEMBERS, DAYS);
-        let mut random = Random::new(seed);
-        let expected = on_threads(1, &district.members, |members| district.answers(members));
-        for threads in [2, 8] {
-            let found = on_threads(threads, &district.members, |members| district.answers(members));
-            check_same(seed, &format!("{threads} threads"), &found, &expected);
-        }
-        let mut shuffled = district.members.clone();
-        random.shuffle(&mut shuffled);
-        let found = on_threads(1, &shuffled, |members| district.answers(members));
-        check_same(seed, "members in another order", &found, &expected);
-        for (name, n, troubled, threads) in
-            [("one batch", 1, false, 1), ("four batches", 4, false, 8), ("cut off and repeated", 3, true, 2)]
-        {
-            let folder = Folder::new("same-bytes");
-            let ledger = filled(&district, &folder.0.join("ledger.db"), &mut random, n, troubled);
-            let found = on_threads(threads, &district.members, |members| {
-                let snapshot = ledger.snapshot(None).expect("a snapshot");
-                district.answers_from(&snapshot, members)
-            });
-            check_same(seed, name, &found, &expected);
-        }
+    (0..districts).for_each(|n| of_one_district(seed.wrapping_add(n)));
+}
+
+/// Of two related subjects one has no record and one's register was not delivered: which reason was told once depended on which
+/// of them came first, in memory by chance and in a ledger by its code.
+#[test]
+fn the_order_of_related_subjects_says_nothing() {
+    of_one_district(20_260_418);
+}
+
+fn of_one_district(seed: u64) {
+    let district = District::new(seed, MEMBERS, DAYS);
+    let mut random = Random::new(seed);
+    let expected = on_threads(1, &district.members, |members| district.answers(members));
+    for threads in [2, 8] {
+        let found = on_threads(threads, &district.members, |members| district.answers(members));
+        check_same(seed, &format!("{threads} threads"), &found, &expected);
+    }
+    let mut shuffled = district.members.clone();
+    random.shuffle(&mut shuffled);
+    let found = on_threads(1, &shuffled, |members| district.answers(members));
+    check_same(seed, "members in another order", &found, &expected);
+    for (name, n, troubled, threads) in
+        [("one batch", 1, false, 1), ("four batches", 4, false, 8), ("cut off and repeated", 3, true, 2)]
+    {
+        let folder = Folder::new(&format!("same-bytes-{seed}"));
+        let ledger = filled(&district, &folder.0.join("ledger.db"), &mut random, n, troubled);
+        let found = on_threads(threads, &district.members, |members| {
+            let snapshot = ledger.snapshot(None).expect("a snapshot");
+            district.answers_from(&snapshot, members)
+        });
+        check_same(seed, name, &found, &expected);
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn read_related(scene: &Scene<'_>, node: &Node) -> Result<Number, Unk
     }
     let combine = scalar(need(node, "combine"));
     let greatest = known.iter().max().cloned();
-    match unknown.first() {
+    match unknown.iter().find(|reason| **reason == Unknown::NotDelivered).or(unknown.first()) {
         Some(_) if combine == "max" && greatest.as_ref().is_some_and(|g| *g > whole(0)) => {}
         Some(reason) => return Err(*reason),
         None => {}

@@ -24,8 +24,8 @@ use crate::scope::{Scope, Slot};
 use crate::selection::Selection;
 use crate::vocabulary::{FieldKind, Polarity};
 
-/// Why a value is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a value is not known. Where several reasons meet in no order of their own, the first of this list is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unknown {
     /// A register of the codes was not delivered through the as-of date.
     NotDelivered,

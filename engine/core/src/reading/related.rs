@@ -83,7 +83,8 @@ impl Related {
             match (one, self.combine) {
                 (Measured::Known(value), Combine::Sum) => total = total.saturating_add(*value),
                 (Measured::Known(value), Combine::Max) => total = total.max(*value),
-                (Measured::Unknown(why), _) => unknown = unknown.or(Some(*why)),
+                // Whichever subject comes first: their order says nothing.
+                (Measured::Unknown(why), _) => unknown = unknown.into_iter().chain([*why]).min(),
             }
         }
         match (unknown, self.combine) {
