@@ -9,7 +9,7 @@ After every failure: the program ended by itself and did not panic; a command th
 has left what was there, or could not say that it had done it; the ledger verifies; and the same command, given again, does what
 it would have done, once.
 
-HENGXIN_FAULTS failures are tried, drawn at random of all there are (default 400; `all` for each of them). HENGXIN_SEED repeats a draw.
+HENGXIN_FAULTS failures are tried, drawn at random of all there are (default 200; `all` for each of them). HENGXIN_SEED repeats a draw.
 
 Usage: failing_calls.py HENGXIN_BINARY [SCENARIO...]
 """
@@ -49,7 +49,7 @@ SOCKETS = {
 
 # Not ours to survive: threads that wake each other, the seeds of hash tables in libraries, and locks that cannot be given back,
 # for which the program then waits as for those of another one.
-WITHIN = re.compile(r"anon_inode|pipe:|F_UNLCK|GRND_NONBLOCK|GRND_INSECURE|getrandom\(\w+, 64,")
+WITHIN = re.compile(r"anon_inode|pipe:|UNIX|F_UNLCK|GRND_NONBLOCK|GRND_INSECURE|getrandom\(\w+, 64,")
 
 
 class Fault(Exception):
@@ -102,7 +102,7 @@ class Scenario:
     def run(self, folder, call=None, error=None, n=None):
         trace = self.world.folder / "trace"
         fails = f"inject={call}:error={error}:when={n}" if call else None
-        under = ["strace", "-f", "-y", "-qq", "-o", trace, "-e", "trace=" + (call or ",".join(self.fails)), *(["-e", fails] if fails else [])]
+        under = ["strace", "-f", "-yy", "-qq", "-o", trace, "-e", "trace=" + (call or ",".join(self.fails)), *(["-e", fails] if fails else [])]
         late = None
         try:
             code, told = self.started(folder, under, self.arguments)
@@ -325,7 +325,7 @@ def scenarios(world):
 def main():
     binary, names = os.path.abspath(sys.argv[1]), sys.argv[2:]
     seed = int(os.environ.get("HENGXIN_SEED") or random.randrange(1 << 32))
-    many = os.environ.get("HENGXIN_FAULTS") or "400"
+    many = os.environ.get("HENGXIN_FAULTS") or "200"
     print(f"HENGXIN_SEED={seed}, {many} failures", flush=True)
     if subprocess.run(["strace", "-qq", "-e", "trace=none", "true"], capture_output=True).returncode:
         # Aloud: nothing was shown.
