@@ -32,6 +32,16 @@ struct Step {
     postgres: &'static str,
 }
 
+impl Step {
+    /// Its statements, for the engine of a connection.
+    fn of(&self, connection: &Connection) -> &'static str {
+        match connection {
+            Connection::Sqlite(_) => self.sqlite,
+            Connection::Postgres(_) => self.postgres,
+        }
+    }
+}
+
 /// Tables that only grow.
 const HISTORY: [&str; 34] = [
     "settings",
@@ -92,10 +102,12 @@ pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
     HISTORY.into_iter().chain(OTHERS)
 }
 
-/// A table whose rows can be changed or removed, because nothing refuses it any more; `None`: there is none.
+/// A table whose rows can be changed or removed, because what refused it is gone or no longer what ships; `None`: there is
+/// none.
 pub(crate) fn unguarded(connection: &Connection) -> Result<Option<&'static str>> {
+    let scripts = MIGRATIONS.map(|step| step.of(connection)).concat();
     for table in HISTORY.into_iter().chain(["run_changes"]) {
-        if !connection.is_protected(table)? {
+        if !connection.is_protected(table, &scripts)? {
             return Ok(Some(table));
         }
     }
@@ -201,10 +213,7 @@ pub(crate) fn migrate(
 pub(crate) fn make(connection: &Connection, place: &Place) -> Result<()> {
     let from = usize::try_from(recognise(connection, place)?).unwrap_or(0);
     for step in MIGRATIONS.iter().skip(from) {
-        connection.execute_batch(match connection {
-            Connection::Sqlite(_) => step.sqlite,
-            Connection::Postgres(_) => step.postgres,
-        })?;
+        connection.execute_batch(step.of(connection))?;
     }
     for table in HISTORY {
         connection.protect(table)?;

@@ -92,7 +92,7 @@ fn guards(connection: &Connection) -> Result<()> {
     match schema::unguarded(connection)? {
         None => Ok(()),
         Some(table) => Err(changed(format!(
-            "every row is what was logged, but what keeps rows of `{table}` from being changed was removed"
+            "every row is what was logged, but what keeps rows of `{table}` from being changed was removed or replaced"
         ))),
     }
 }

@@ -191,11 +191,12 @@ impl Connection {
         }
     }
 
-    /// Whether rows of a table that [`Connection::protect`] or its own schema guards are guarded still.
-    pub(crate) fn is_protected(&self, table: &str) -> Result<bool> {
+    /// Whether rows of a table that [`Connection::protect`] or its own schema guards are guarded still, by the guards
+    /// that it or `scripts`, which made the tables, put there.
+    pub(crate) fn is_protected(&self, table: &str, scripts: &str) -> Result<bool> {
         match self {
-            Connection::Sqlite(connection) => sqlite::is_protected(connection, table),
-            Connection::Postgres(connection) => postgres::is_protected(connection, table),
+            Connection::Sqlite(connection) => sqlite::is_protected(connection, table, scripts),
+            Connection::Postgres(connection) => postgres::is_protected(connection, table, scripts),
         }
     }
 
@@ -431,6 +432,11 @@ impl<T, F: FnMut(Row<'_>) -> Result<T>> Iterator for Mapped<'_, F> {
             Err(error) => Some(Err(error)),
         }
     }
+}
+
+/// Whether two statements differ in blanks and ends of lines only, as those of earlier programs do.
+fn same_words(one: &str, other: &str) -> bool {
+    one.split_whitespace().eq(other.split_whitespace())
 }
 
 /// One row. Texts and bytes may be borrowed from it.

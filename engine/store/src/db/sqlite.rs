@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Row};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row};
 
-use super::{Access, Column, Error, Kind, Mark, Params, Result, Value};
+use super::{Access, Column, Error, Kind, Mark, Params, Result, Value, same_words};
 
 /// Opens a connection with the settings every connection must have.
 pub(super) fn open(path: &Path, access: Access, wait: Duration) -> Result<Connection> {
@@ -73,22 +73,38 @@ pub(super) fn columns(connection: &Connection, table: &str) -> Result<Vec<Column
 }
 
 pub(super) fn protect(connection: &Connection, table: &str) -> Result<()> {
-    for (verb, name) in [("UPDATE", "changed"), ("DELETE", "removed")] {
-        connection.execute_batch(&format!(
-            "CREATE TRIGGER IF NOT EXISTS {table}_is_never_{name} BEFORE {verb} ON {table}
-             BEGIN SELECT RAISE(ABORT, '{table}: history is never {name}'); END;"
-        ))?;
+    for (name, guard) in guards(table) {
+        connection.execute_batch(&format!("CREATE TRIGGER IF NOT EXISTS {name} {guard};"))?;
     }
     Ok(())
 }
 
-pub(super) fn is_protected(connection: &Connection, table: &str) -> Result<bool> {
+/// The triggers of a table that only grows: the name of each, and what it does.
+fn guards(table: &str) -> [(String, String); 2] {
+    [("UPDATE", "changed"), ("DELETE", "removed")].map(|(verb, done)| {
+        let guard = format!(
+            "BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{table}: history is never {done}'); END"
+        );
+        (format!("{table}_is_never_{done}"), guard)
+    })
+}
+
+/// A trigger of the right name may guard nothing. The file keeps the statement that made it, so that is compared.
+pub(super) fn is_protected(connection: &Connection, table: &str, scripts: &str) -> Result<bool> {
     let mut statement = connection.prepare_cached(
-        "SELECT count(*) FROM sqlite_schema
-         WHERE type = 'trigger' AND tbl_name = ?1 AND instr(sql, 'RAISE(ABORT')
-           AND name IN (?1 || '_is_never_changed', ?1 || '_is_never_removed')",
+        "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 AND name = ?2",
     )?;
-    Ok(statement.query_row([table], |row| row.get::<_, i64>(0))? == 2)
+    for (name, guard) in guards(table) {
+        let head = format!("CREATE TRIGGER {name} ");
+        // Some tables bring guards of their own, which `protect` does not write.
+        let own = scripts.split_once(&head).and_then(|(_, rest)| rest.split_once("END;"));
+        let expected = head + &own.map_or(guard, |(text, _)| format!("{text}END"));
+        let found: Option<String> = statement.query_row([table, &name], |row| row.get(0)).optional()?;
+        if !found.is_some_and(|found| same_words(&found, &expected)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 pub(super) fn for_writing(connection: &Connection, pages_max: Option<u32>) -> Result<()> {

@@ -111,17 +111,28 @@ fn a_guard_of_history_that_was_removed_is_told_by_the_check() {
         let text: String = intruder
             .query_row("SELECT sql FROM sqlite_schema WHERE name = ?1", [&name], |row| row.get(0))
             .expect("a guard");
-        // A guard of this name that guards nothing is none.
-        let idle = format!("CREATE TRIGGER {name} BEFORE UPDATE ON {table} BEGIN SELECT 1; END");
-        for instead in ["", &idle] {
+        // A guard of this name that guards nothing, or something else, is none.
+        let (verb, other) = if guard == "changed" { ("UPDATE", "DELETE") } else { ("DELETE", "UPDATE") };
+        let refuses = format!("BEGIN SELECT RAISE(ABORT, '{table}: history is never {guard}'); END");
+        for instead in [
+            String::new(),
+            format!("CREATE TRIGGER {name} BEFORE {verb} ON {table} BEGIN SELECT 1; END"),
+            format!("CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN 0 {refuses}"),
+            format!("CREATE TRIGGER {name} BEFORE {other} ON {table} {refuses}"),
+            format!("CREATE TRIGGER {name} BEFORE INSERT ON {table} {refuses}"),
+            format!("CREATE TRIGGER {name} BEFORE {verb} ON settings {refuses}"),
+        ] {
             intruder.execute_batch(&format!("DROP TRIGGER IF EXISTS {name}; {instead}")).expect("removed");
-            let error = verify().expect_err("unguarded");
+            let error = verify().expect_err(&instead);
             assert!(matches!(error, Error::Altered { entry: None, .. }), "{error:?}");
-            let expected = format!("what keeps rows of `{table}` from being changed was removed");
+            let expected = format!("what keeps rows of `{table}` from being changed was removed or replaced");
             assert!(error.to_string().contains(&expected), "{error}");
         }
-        intruder.execute_batch(&format!("DROP TRIGGER {name}; {text}")).expect("put back");
-        verify().expect("whole again");
+        // Blanks and ends of lines are no difference: earlier programs wrote others.
+        for back in [text.replace(' ', "\n\t"), text] {
+            intruder.execute_batch(&format!("DROP TRIGGER {name}; {back}")).expect("put back");
+            verify().expect("whole again");
+        }
     }
 }
 

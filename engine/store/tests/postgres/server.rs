@@ -414,7 +414,10 @@ fn a_ledger_opened_for_reading_needs_one_that_is_up_to_date() {
 }
 
 #[test]
-fn a_guard_of_history_that_was_removed_or_switched_off_is_told_by_the_check() {
+fn a_guard_of_history_that_was_removed_emptied_or_switched_off_is_told_by_the_check() {
+    const AUDIT: &str =
+        "CREATE OR REPLACE TRIGGER audit_is_history BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+         FOR EACH STATEMENT EXECUTE FUNCTION history_is_kept()";
     let (_folder, ledger) = fresh();
     let verify = || ledger.snapshot(None).expect("a snapshot").verify();
     verify().expect("whole");
@@ -436,11 +439,57 @@ fn a_guard_of_history_that_was_removed_or_switched_off_is_told_by_the_check() {
             "ALTER TABLE run_changes DISABLE TRIGGER run_changes_is_never_removed",
             "ALTER TABLE run_changes ENABLE TRIGGER USER",
         ),
+        // What is there still, and guards nothing: emptied, called on a condition, for a column, at another event.
+        (
+            "settings",
+            "CREATE OR REPLACE FUNCTION history_is_kept() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RETURN NULL; END $$",
+            "CREATE OR REPLACE FUNCTION history_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             RAISE EXCEPTION '%: history is never %', TG_TABLE_NAME,
+                 CASE TG_OP WHEN 'UPDATE' THEN 'changed' ELSE 'removed' END;
+             END $$",
+        ),
+        (
+            "run_changes",
+            "CREATE OR REPLACE FUNCTION published_changes_are_kept() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RETURN OLD; END $$",
+            "CREATE OR REPLACE FUNCTION published_changes_are_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF EXISTS (SELECT 1 FROM publications WHERE load = OLD.load) THEN
+                 RAISE EXCEPTION 'run_changes: history is never removed';
+             END IF;
+             RETURN OLD;
+             END $$",
+        ),
+        (
+            "audit",
+            "CREATE OR REPLACE TRIGGER audit_is_history BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+             FOR EACH STATEMENT WHEN (FALSE) EXECUTE FUNCTION history_is_kept()",
+            AUDIT,
+        ),
+        (
+            "audit",
+            "CREATE OR REPLACE TRIGGER audit_is_history BEFORE UPDATE OF detail OR DELETE OR TRUNCATE ON audit
+             FOR EACH STATEMENT EXECUTE FUNCTION history_is_kept()",
+            AUDIT,
+        ),
+        (
+            "audit",
+            "CREATE OR REPLACE TRIGGER audit_is_history BEFORE INSERT ON audit
+             FOR EACH STATEMENT EXECUTE FUNCTION history_is_kept()",
+            AUDIT,
+        ),
+        (
+            "audit",
+            "CREATE FUNCTION history_is_let_go() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+             CREATE OR REPLACE TRIGGER audit_is_history BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+             FOR EACH STATEMENT EXECUTE FUNCTION history_is_let_go()",
+            AUDIT,
+        ),
     ] {
         intruder.run(away).expect("removed");
-        let error = verify().expect_err("unguarded");
+        let error = verify().expect_err(away);
         assert!(matches!(error, Error::Altered { entry: None, .. }), "{error:?}");
-        let expected = format!("what keeps rows of `{table}` from being changed was removed");
+        let expected = format!("what keeps rows of `{table}` from being changed was removed or replaced");
         assert!(error.to_string().contains(&expected), "{error}");
         intruder.run(back).expect("put back");
         verify().expect("whole again");

@@ -1,7 +1,7 @@
 //! What the schema of a ledger says about itself, and whether its rows hold together.
 
 use super::Connection;
-use crate::db::{Column, Error, Kind, Mark, Result, Row};
+use crate::db::{Column, Error, Kind, Mark, OptionalExtension as _, Result, Row, same_words};
 
 /// What the schema says about itself.
 pub(in crate::db) fn mark(connection: &Connection) -> Result<Mark> {
@@ -92,16 +92,45 @@ pub(in crate::db) fn protect(connection: &Connection, table: &str) -> Result<()>
     ))
 }
 
-/// A trigger that is switched off guards no more than one that is gone.
-pub(in crate::db) fn is_protected(connection: &Connection, table: &str) -> Result<bool> {
-    connection
-        .prepare(
-            "SELECT count(*) FILTER (WHERE tgname = ?1 || '_is_history') = 1
-                    OR count(*) FILTER (WHERE tgname IN (?1 || '_is_never_changed', ?1 || '_is_never_removed')) = 2
-             FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass(?1) AND tgenabled IN ('O', 'A')",
-        )
-        .query([table], false)?
-        .first(|row| row.get(0))
+/// Bits of `tgtype`.
+const EACH_ROW: i64 = 1;
+const BEFORE: i64 = 2;
+const DELETE: i64 = 8;
+const UPDATE: i64 = 16;
+const TRUNCATE: i64 = 32;
+
+/// What guards a table: the end of the trigger's name, when it fires, and its function.
+fn guards(table: &str) -> &'static [(&'static str, i64, &'static str)] {
+    match table {
+        "run_changes" => &[
+            ("is_never_changed", BEFORE | UPDATE | TRUNCATE, "history_is_kept"),
+            ("is_never_removed", BEFORE | DELETE | EACH_ROW, "published_changes_are_kept"),
+        ],
+        _ => &[("is_history", BEFORE | UPDATE | DELETE | TRUNCATE, "history_is_kept")],
+    }
+}
+
+/// A trigger guards nothing that is switched off, fires at something else or on a condition, or calls a function that does
+/// not say what ships.
+pub(in crate::db) fn is_protected(connection: &Connection, table: &str, scripts: &str) -> Result<bool> {
+    for (name, fires, function) in guards(table) {
+        let mut statement = connection.prepare(
+            "SELECT prosrc FROM pg_catalog.pg_trigger
+             JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid
+             WHERE tgrelid = to_regclass('hengxin.' || ?1) AND tgname = ?1 || '_' || ?2 AND tgenabled IN ('O', 'A')
+               AND tgtype::BIGINT = ?3 AND tgqual IS NULL AND tgattr::TEXT = ''
+               AND tgfoid = to_regprocedure('hengxin.' || ?4 || '()')",
+        );
+        let found: Option<String> =
+            statement.query((table, *name, *fires, *function), false)?.first(|row| row.get(0)).optional()?;
+        let shipped = scripts
+            .split_once(&format!("CREATE FUNCTION {function}()"))
+            .and_then(|(_, rest)| rest.split("$$").nth(1));
+        if !found.zip(shipped).is_some_and(|(found, shipped)| same_words(&found, shipped)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The first row that refers to a row that is not there. The server keeps this from happening, as long as its own pages
