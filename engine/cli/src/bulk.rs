@@ -151,7 +151,7 @@ impl Export {
         } else {
             let text = |name: &str| head[name].as_str().unwrap_or_default();
             println!("{}  {} rows in {}", text("number"), head["rows"], self.out.display());
-            println!("for {} ({}), {}", text("caller"), text("department"), text("purpose"));
+            println!("for {}, {}", of(text("caller"), text("department")), text("purpose"));
             println!("digest {}", text("digest"));
         }
         Ok(())
@@ -257,6 +257,11 @@ fn told(record: &ExportRecord) -> Value {
     })
 }
 
+/// A caller, with its department where it has one.
+fn of(caller: &str, department: &str) -> String {
+    if department.is_empty() { caller.to_owned() } else { format!("{caller} ({department})") }
+}
+
 fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
     let file = File::open(path).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
     let ledger = place.open(&place.catalogue()?)?;
@@ -303,7 +308,7 @@ fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
         for (number, (record, count)) in &given {
             let export = &record.export;
             println!("\n{number}: {count} of these rows");
-            println!("  given to {} ({})", export.caller, export.department);
+            println!("  given to {}", of(&export.caller, &export.department));
             println!("  for {} on {}, {}", export.purpose, export.basis, data::moment(export.begun_at));
             let (rows, end) = ending(record);
             println!("  {}, {rows} rows, {end}", export.what);
