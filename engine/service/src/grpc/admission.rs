@@ -12,6 +12,8 @@ use hengxin_core::uscc::Uscc;
 use hengxin_core::vocabulary::Disclosure;
 use hengxin_proto::v1;
 use hengxin_store::{Call as AuditCall, Command, Decision, Job, ReportKind};
+use opentelemetry::Context;
+use opentelemetry::context::FutureExt as _;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use tonic::{Code, Request, Status};
@@ -20,10 +22,10 @@ use super::gate::Gate;
 use super::limits::Strangers;
 use super::parse;
 use super::report::FIELDS_MAX;
-use super::status::refuse;
+use super::status::{refuse, status};
 use crate::access::{Access, Call, Caller, Credentials, Permission, Refusal, Resource, consented};
 use crate::engine::Engine;
-use crate::problem::Answer;
+use crate::problem::{Answer, Problem};
 use crate::traces::within;
 
 /// Headers in which a caller says what for, and on what basis.
@@ -305,7 +307,7 @@ impl Gate {
                         }
                     };
                     let call = entry(M::ACTION, &unknown, &About::default(), Decision::Refused, detail);
-                    self.put_on_record(call).await?;
+                    self.put_stranger_on_record(call, left_out).await?;
                 }
                 Err(refused(&refusal))
             }
@@ -368,6 +370,20 @@ impl Gate {
             Err(refusal) => (Decision::Refused, refusal.to_string()),
         };
         self.put_on_record(entry(action, session, about, decision, detail)).await
+    }
+
+    /// What cannot be written is counted in the next entry, also where the caller does not wait for the answer.
+    async fn put_stranger_on_record(&self, call: AuditCall, left_out: u64) -> Result<(), Status> {
+        let gate = self.clone();
+        let written = async move {
+            let written = gate.put_on_record(call).await;
+            if written.is_err() {
+                gate.strangers().leave_out(left_out + 1);
+            }
+            written
+        };
+        let written = tokio::spawn(written.with_context(Context::current()));
+        written.await.unwrap_or_else(|_| Err(status(&Problem::Defect)))
     }
 
     async fn put_on_record(&self, call: AuditCall) -> Result<(), Status> {

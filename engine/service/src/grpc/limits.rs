@@ -50,8 +50,13 @@ impl Strangers {
         if self.limits.take(&Strangers::together()) {
             return Some(self.left_out.swap(0, Ordering::Relaxed));
         }
-        self.left_out.fetch_add(1, Ordering::Relaxed);
+        self.leave_out(1);
         None
+    }
+
+    /// Calls that are to be counted in the next entry.
+    pub(super) fn leave_out(&self, calls: u64) {
+        self.left_out.fetch_add(calls, Ordering::Relaxed);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who asks: tokens, certificates, and rules that change while the service runs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hengxin_proto::v1;
@@ -13,7 +14,7 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::papers::{Papers, facts_of, identified, issuer, signed, supervising, supply};
-use crate::rig::{code, refusal};
+use crate::rig::{Rig, code, refusal};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_token_that_is_good_in_every_way_is_believed() {
@@ -81,6 +82,37 @@ async fn a_flood_of_strangers_fills_no_trail_and_is_counted_in_it() {
     };
     let counted: usize = trail.iter().filter_map(|record| left_out(&record.call.detail)).sum();
     assert_eq!(trail.len() + counted, 301);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_whose_entry_cannot_be_written_are_counted_in_the_next_one() {
+    let papers = Papers::new();
+    let (access, tls) = (Arc::new(Access::ruled(&papers.rules()).unwrap()), papers.tls());
+    let rig = Rig::with(move |options, config| {
+        options.busy_wait = Duration::from_millis(300);
+        config.tls = Some(tls);
+        config.access = access;
+    })
+    .await;
+    let mut client = LedgerServiceClient::new(papers.channel(&rig, None));
+    let ask = || supervising(facts_of(code(1)));
+    client.list_facts(ask()).await.unwrap_err();
+    let other = rusqlite::Connection::open(&rig.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // One gives up before it is known that nothing can be written, the other waits for the answer.
+    let mut hasty = ask();
+    hasty.set_timeout(Duration::from_millis(50));
+    client.list_facts(hasty).await.unwrap_err();
+    refusal(client.list_facts(ask()).await, Code::Unavailable, "AUDIT_UNAVAILABLE");
+    other.execute_batch("ROLLBACK").unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    refusal(client.list_facts(ask()).await, Code::Unauthenticated, "CALLER_UNKNOWN");
+    let trail = rig.engine.ledger().snapshot(None).unwrap().audit(Some("unknown"), 0, 100).unwrap();
+    let details: Vec<&str> = trail.iter().map(|record| record.call.detail.as_str()).collect();
+    let counted = details.iter().filter(|detail| detail.contains("before it have no entry")).count();
+    assert_eq!((details.len(), counted), (2, 1), "{details:?}");
+    let expected = "; 2 calls of unknown callers before it have no entry";
+    assert!(details.iter().any(|detail| detail.ends_with(expected)), "{details:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hengxin_core::date::Date;
 use hengxin_core::uscc::Uscc;
 use hengxin_proto::v1;
+use hengxin_service::{Access, Config};
 use hengxin_standard::Catalogue;
 use tonic::Code;
 
@@ -28,22 +29,34 @@ pub(crate) fn day(text: &str) -> Date {
 
 /// Standards in which a repair can do anything.
 pub(crate) async fn mending() -> Rig {
+    over(mend_files()).await
+}
+
+fn mend_files() -> Vec<(String, String)> {
     let file = |path: &str, text: &str| (path.to_owned(), text.to_owned());
-    over(vec![
+    vec![
         file("mend-public/2026.1.yaml", include_str!("standards/mend-public.yaml")),
         file("mend-tax/2026.1.yaml", include_str!("standards/mend-tax.yaml")),
         file("mend-industry/2026.1.yaml", include_str!("standards/mend-industry.yaml")),
         file("policies/mend/2026.1.yaml", include_str!("standards/mend-policy.yaml")),
-    ])
-    .await
+    ]
 }
 
-pub(crate) async fn over(mut files: Vec<(String, String)>) -> Rig {
+pub(crate) async fn over(files: Vec<(String, String)>) -> Rig {
     let vocabulary = include_str!("../../../../standards/vocabulary.yaml");
+    over_with(files, vocabulary, |_| {}).await
+}
+
+/// With another vocabulary, and a service that a test changes.
+async fn over_with(
+    mut files: Vec<(String, String)>,
+    vocabulary: &str,
+    change: impl FnOnce(&mut Config),
+) -> Rig {
     files.push(("vocabulary.yaml".to_owned(), vocabulary.to_owned()));
     let catalogue = Catalogue::from_files(files).unwrap_or_else(|problem| panic!("{problem}"));
     let folder = Arc::new(tempfile::tempdir().unwrap());
-    Rig::over(Arc::new(catalogue), folder, TestClock::at(NOON), |_, _| {}).await
+    Rig::over(Arc::new(catalogue), folder, TestClock::at(NOON), |_, config| change(config)).await
 }
 
 /// Registers delivered for the whole country.
@@ -508,4 +521,43 @@ async fn who_may_see_no_facts_is_told_of_tiers_and_numbers_only() {
         bank.trace_tier(granting(trace_of(subject, FIELD, "2026-01-01", TODAY))).await.unwrap().into_inner();
     let begun: Vec<&v1::FactChange> = traced.points.iter().flat_map(|point| &point.begun).collect();
     assert_eq!(begun, vec![&v1::FactChange::default(); 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_number_is_told_to_whom_its_own_level_is_shown() {
+    use crate::papers::{Papers, supervising, supply};
+    use hengxin_proto::v1::supervision_service_client::SupervisionServiceClient;
+
+    let papers = Papers::new();
+    let callers = std::fs::read_to_string(papers.rules().join("callers.json")).unwrap();
+    papers.write("access/callers.json", &callers.replace("environment", "mend"));
+    let number = "{id: document_number, title: 行政处罚决定书文号, type: text";
+    let vocabulary = include_str!("../../../../standards/vocabulary.yaml");
+    let stricter = vocabulary.replace(number, &format!("{number}, disclosure: not-public"));
+    assert_ne!(vocabulary, stricter);
+    let rig = over_with(mend_files(), &stricter, |config| {
+        config.tls = Some(papers.tls());
+        config.access = Arc::new(Access::ruled(&papers.rules()).unwrap());
+    })
+    .await;
+    let subject = code(1);
+    let own = subject.as_str();
+    let listed = fact(
+        "abnormal-operation",
+        &[("subject_code", own), ("document_number", "异1号"), ("listed_on", "2026-03-01")],
+    );
+    let facts = vec![
+        registration(subject, "甲公司", "330106", "C1411"),
+        penalty(subject, "罚1号", "2026-01-10"),
+        listed,
+    ];
+    supply(&papers, &rig, "a", facts).await.unwrap();
+    for (caller, expected) in [("narrow", ["", "异1号"]), ("regulator", ["罚1号", "异1号"])] {
+        let mut client = SupervisionServiceClient::new(papers.machine(&rig, caller));
+        let answer = client.what_if(supervising(ask(subject, "mend"))).await.unwrap().into_inner();
+        // The records themselves are shown to either.
+        assert!(!answer.masked, "{caller}");
+        let told: Vec<&str> = answer.records.iter().map(|record| record.document_number.as_str()).collect();
+        assert_eq!(told, expected, "{caller}");
+    }
 }
