@@ -29,7 +29,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -95,14 +95,8 @@ struct App {
 
 type Shared = Arc<App>;
 
-/// Longest draft of a standard: at most 1 MiB, which grows when it is encoded.
-const DRAFT_MAX: usize = 4 << 20;
-
-/// Longest form but that.
-const FORM_MAX: usize = 64 << 10;
-
-/// The page that takes drafts.
-const DRAFT: &str = "/standards/draft";
+/// Longest form: a draft of a standard has at most 1 MiB, and grows when it is encoded.
+const FORM_MAX: usize = 4 << 20;
 
 /// How long a form may take to arrive.
 const FORM_TAKES: Duration = Duration::from_secs(30);
@@ -122,7 +116,7 @@ pub fn pages(setup: Setup, local: Local) -> Router {
         .route("/enterprises/{code}/change", get(page::change::show))
         .route("/standards", get(page::standards::list))
         .route("/standards/compare", get(page::standards::compare))
-        .route(DRAFT, get(page::draft::show).post(page::draft::attempt))
+        .route("/standards/draft", get(page::draft::show).post(page::draft::attempt))
         .route("/standards/{id}/{edition}", get(page::standards::show))
         .route("/quality", get(page::quality::show))
         .route("/reports", post(page::report::issue))
@@ -135,7 +129,7 @@ pub fn pages(setup: Setup, local: Local) -> Router {
         .route("/language", get(page::sign_in::language))
         .route("/static/{file}", get(statics::serve))
         .fallback(page::missing)
-        .layer(DefaultBodyLimit::max(DRAFT_MAX))
+        .layer(DefaultBodyLimit::max(FORM_MAX))
         .layer(map_response(guarded))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), told))
         .layer(axum::middleware::from_fn(unshared))
@@ -157,17 +151,12 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
         Ok(asking) => asking,
         Err(fault) => return fault.into_response(),
     };
-    // A form is read as a whole before anything is done with it, and for so long only; nothing else has a body.
-    let longest = match (&parts.method, parts.uri.path()) {
-        (&Method::POST, DRAFT) => DRAFT_MAX,
-        (&Method::POST, _) => FORM_MAX,
-        _ => 0,
-    };
-    let Ok(body) = tokio::time::timeout(FORM_TAKES, to_bytes(body, longest)).await else {
+    // A form is read as a whole before anything is done with it, and for so long only.
+    let Ok(body) = tokio::time::timeout(FORM_TAKES, to_bytes(body, FORM_MAX)).await else {
         return late(&asking);
     };
     // A connection that was cut off is told so in vain.
-    let Ok(body) = body else { return too_long(&asking, longest) };
+    let Ok(body) = body else { return refused(&asking, StatusCode::PAYLOAD_TOO_LARGE) };
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let kind =
         response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -175,14 +164,6 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
         return response;
     }
     refused(&asking, response.status())
-}
-
-/// More than is read.
-fn too_long(asking: &Asking, longest: usize) -> Response {
-    let status = Status::resource_exhausted(format!("the form has more than {longest} bytes"));
-    let mut page = Fault::of(asking, Part::Other, &When::default(), status).into_response();
-    *page.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-    page
 }
 
 /// A form that did not come to its end in time. What is left of it is not waited for.
@@ -198,6 +179,9 @@ fn late(asking: &Asking) -> Response {
 fn refused(asking: &Asking, code: StatusCode) -> Response {
     let status = match code {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Status::not_found("no such page"),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Status::resource_exhausted(format!("the form has more than {FORM_MAX} bytes"))
+        }
         _ => Status::invalid_argument("the address or the form has a part that cannot be read"),
     };
     let mut page = Fault::of(asking, Part::Other, &When::default(), status).into_response();

@@ -130,15 +130,12 @@ impl Export {
                 return Err(Failure::Input(format!("--out: found {path} already, expected a free path")));
             }
         }
-        // Another export may be on its way to the same place.
-        let file = OpenOptions::new().write(true).create_new(true).open(&part);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&part);
         let file = file.map_err(|error| Failure::Input(format!("--out {}: {error}", part.display())))?;
         let done = self.fetch(file).and_then(|head| {
             log::write(Some(&told), &log::pretty(&head)?)?;
             // Last: where there is a file, it is whole and its head lies beside it.
-            std::fs::rename(&part, &self.out).inspect_err(|_| {
-                let _ = std::fs::remove_file(&told);
-            })?;
+            std::fs::rename(&part, &self.out)?;
             Ok(head)
         });
         if done.is_err() {

@@ -223,8 +223,6 @@ async fn converse<C: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(HEADERS))
         .keep_alive_timeout(HEADERS)
-        // A browser asks for a page and what belongs to it; each form under way is held in memory.
-        .max_concurrent_streams(16)
         .max_header_list_size(16 << 10);
     let server = match speaks {
         Speaks::One => server.http1_only(),

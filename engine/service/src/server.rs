@@ -237,7 +237,7 @@ impl Bound {
             .layer(DeadlineLayer)
             .layer(PlaceLayer);
         let (close, closed) = oneshot::channel::<()>();
-        let mut visited = match (people, &config.people) {
+        let visited = match (people, &config.people) {
             (Some((listener, _)), Some(people)) => {
                 let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
                 let listener = Listener::new(listener, config.load.connections, Arc::clone(&metrics));
@@ -298,16 +298,8 @@ impl Bound {
                         // The server may have ended by itself meanwhile; then nobody listens.
                         let _ = stop.send(());
                         let _ = close.send(());
-                        let pages = async {
-                            if let Some(visited) = &mut visited {
-                                let _ = visited.await;
-                            }
-                        };
-                        // Pages may be all that is under way: they hold no connection of the port for programs.
-                        match tokio::time::timeout(config.drain, async { tokio::join!(&mut serving, pages) })
-                            .await
-                        {
-                            Ok((result, ())) => result,
+                        match tokio::time::timeout(config.drain, &mut serving).await {
+                            Ok(result) => result,
                             Err(_) => {
                                 tracing::warn!(target: "hengxin::server", "some requests were cut off by the shutdown");
                                 Ok(())
@@ -324,6 +316,7 @@ impl Bound {
             counted.abort();
         }
         if let Some(visited) = visited {
+            // Pages under way have been waited for with the calls they make.
             visited.abort();
         }
         if let Some(conducting) = conducting {

@@ -70,25 +70,3 @@ fn a_head_a_form_and_a_silence_that_do_not_end_are_ended() {
     let silent = silent.join().unwrap();
     assert!(within(silent.0, 9, 20) && silent.1.starts_with("HTTP/1.1 200 "), "{silent:?}");
 }
-
-#[test]
-fn only_forms_have_a_body_and_only_a_draft_a_long_one() {
-    let host = open().strip_prefix("http://").unwrap().to_owned();
-    let says = |method: &str, path: &str, long: usize| {
-        let mut socket = TcpStream::connect(&host).unwrap();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {long}\r\nConnection: close\r\n\r\n"
-        );
-        socket.write_all(head.as_bytes()).unwrap();
-        // It may answer and close before it has read all of it.
-        let _ = socket.write_all(&vec![b'a'; long]);
-        let mut said = [0; 12];
-        socket.read_exact(&mut said).unwrap();
-        String::from_utf8_lossy(&said).into_owned()
-    };
-    assert_eq!(says("GET", "/verify", 0), "HTTP/1.1 200");
-    assert_eq!(says("GET", "/verify", 1), "HTTP/1.1 413");
-    assert_eq!(says("POST", "/reports", 100_000), "HTTP/1.1 413");
-    // Long enough to be read, and no form.
-    assert_ne!(says("POST", "/standards/draft", 100_000), "HTTP/1.1 413");
-}

@@ -4,13 +4,12 @@
 //! ends, how many rows went out is put on record.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hengxin_core::uscc::Uscc;
 use hengxin_proto::v1;
 use hengxin_proto::v1::export_tiers_response::Part;
 use hengxin_store::{Command, Export, ExportEnd, ExportEnding, Job, TierFilter};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -19,6 +18,7 @@ use super::convert::timestamp;
 use super::deadline::{Deadline, LAST_WORD, exceeded};
 use super::decode;
 use super::gate::{Gate, News};
+
 use super::parse::Reader;
 use super::row_limits::Rows;
 use super::status::{DOMAIN, refuse};
@@ -30,9 +30,6 @@ use crate::use_case::export::mark::draw_number;
 use crate::use_case::export::row::{FileDigest, Row, marked_line};
 use crate::use_case::export::{self, Source};
 use crate::use_case::overview::From;
-
-/// How long after a failure the end of an export is put on record again.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the client hears.
 pub(super) type Answers = ReceiverStream<Result<v1::ExportTiersResponse, Status>>;
@@ -101,21 +98,11 @@ pub(super) async fn export(gate: &Gate, request: Request<v1::ExportTiersRequest>
         rows_expected: source.expected,
     };
     let begun = Begun { source: Arc::new(source), number: record.number.clone(), caller };
+    note(gate, Command::BeginExport(record)).await?;
     // One page waits for the client, one is made meanwhile.
     let (answers, stream) = mpsc::channel(1);
-    let (tell, told) = oneshot::channel();
     let gate = gate.clone();
-    // In a task of its own from the first record on: whoever leaves meanwhile leaves an export that ends on record.
-    tokio::spawn(async move {
-        let noted = note(&gate, Command::BeginExport(record)).await;
-        let goes_on = noted.is_ok();
-        // Nobody may be left to tell; then nothing is sent, and that is its end.
-        let _ = tell.send(noted);
-        if goes_on {
-            carry_out(&gate, begun, head, deadline, news, &answers).await;
-        }
-    });
-    told.await.unwrap_or_else(|_| Err(Status::internal("the export ended before it began")))?;
+    tokio::spawn(async move { carry_out(&gate, begun, head, deadline, news, &answers).await });
     Ok(ReceiverStream::new(stream))
 }
 
@@ -163,36 +150,16 @@ async fn carry_out(
         Some(Ok(_)) | None => String::new(),
     };
     let end = ExportEnd { rows: sent, ending, detail };
-    let noted = note(gate, Command::EndExport(begun.number.clone(), end.clone())).await;
-    // Rows count for the day by their record, or as long as there is none as rows under way.
-    let (last, unrecorded) = match noted {
-        Ok(()) => {
-            drop(counted);
-            (last, None)
-        }
-        Err(status) => (Some(Err(status)), Some(counted)),
+    let noted = note(gate, Command::EndExport(begun.number, end)).await;
+    // On record before others of this caller may count without them.
+    drop(counted);
+    let last = match noted {
+        Ok(()) => last,
+        Err(status) => Some(Err(status)),
     };
     if let Some(last) = last {
         // A client that is gone, or reads no further, needs no last word.
         let _ = tokio::time::timeout(LAST_WORD, answers.send(last)).await;
-    }
-    if let Some(counted) = unrecorded {
-        put_on_record_later(gate, &begun.number, &end, &mut news).await;
-        drop(counted);
-    }
-}
-
-/// Tries again to put an end on record, until it is or the service stops.
-async fn put_on_record_later(gate: &Gate, number: &str, end: &ExportEnd, news: &mut watch::Receiver<News>) {
-    loop {
-        let stopping = tokio::time::timeout(AGAIN, news.wait_for(|news| news.stopping)).await.is_ok();
-        if note(gate, Command::EndExport(number.to_owned(), end.clone())).await.is_ok() {
-            return;
-        }
-        if stopping {
-            tracing::error!(target: "hengxin::server", number, rows = end.rows, "the end of an export is not on record");
-            return;
-        }
     }
 }
 
@@ -252,7 +219,6 @@ fn within_limit(gate: &Gate, caller: &Caller, rows: u64) -> Result<(), Status> {
 async fn note(gate: &Gate, command: Command) -> Result<(), Status> {
     let job = Job { request: None, command, respond: Box::new(|_| Vec::new()) };
     gate.write(job).await.map(drop).map_err(|failure| {
-        gate.metrics().audit_failed();
         let message = format!("the export cannot be put on record, so it is refused: {}", failure.message());
         refuse(Code::Unavailable, "AUDIT_UNAVAILABLE", &message)
     })

@@ -1,15 +1,12 @@
 //! The transport: health, reflection, encryption, deadlines, sizes, load, and a shutdown that drains.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hengxin_proto::v1;
-use hengxin_service::{Config, Load, People, Tls};
+use hengxin_service::{Config, Load, Tls};
 use prost::Message as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio_stream::StreamExt as _;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request};
@@ -288,26 +285,6 @@ async fn a_shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
     // What was answered is on disk.
     let snapshot = rig.engine.ledger().snapshot(None).unwrap();
     assert_eq!(snapshot.evaluations(code(1), None, None, 10).unwrap().len(), 1);
-}
-
-/// No program is connected: the page is all there is to wait for.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shutdown_finishes_a_page_that_is_under_way() {
-    let slow = || async {
-        tokio::time::sleep(Duration::from_millis(800)).await;
-        "the whole page"
-    };
-    let pages = move |_| axum::Router::new().route("/slow", axum::routing::get(slow));
-    let people = People { address: ([127, 0, 0, 1], 0).into(), required: true, pages: Arc::new(pages) };
-    let mut rig = Rig::with(|_, config| config.people = Some(people)).await;
-    let mut stream = TcpStream::connect(rig.people.unwrap()).await.unwrap();
-    stream.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let served = rig.stop();
-    let mut told = String::new();
-    stream.read_to_string(&mut told).await.unwrap();
-    assert!(told.ends_with("the whole page"), "{told}");
-    tokio::time::timeout(Duration::from_secs(5), served).await.expect("an end").unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
