@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use hengxin_service::client::{Asking, ClientError, ExportOrder, ExportStream};
@@ -130,12 +130,19 @@ impl Export {
                 return Err(Failure::Input(format!("--out: found {path} already, expected a free path")));
             }
         }
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&part);
-        let file = file.map_err(|error| Failure::Input(format!("--out {}: {error}", part.display())))?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&part);
+        let file = file.map_err(|error| {
+            let part = part.display();
+            Failure::Input(match error.kind() {
+                ErrorKind::AlreadyExists => format!(
+                    "--out: found {part} already, expected a free path: another export writes it, or one that was cut off \
+                     left it to be removed"
+                ),
+                _ => format!("--out {part}: {error}"),
+            })
+        })?;
         let done = self.fetch(file).and_then(|head| {
-            log::write(Some(&told), &log::pretty(&head)?)?;
-            // Last: where there is a file, it is whole and its head lies beside it.
-            std::fs::rename(&part, &self.out)?;
+            finish(&part, &self.out, &told, &log::pretty(&head)?)?;
             Ok(head)
         });
         if done.is_err() {
@@ -192,6 +199,17 @@ impl Export {
         file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
         Ok(head)
     }
+}
+
+/// Gives a fetched file its name, with its head beside it; or leaves neither.
+fn finish(part: &Path, out: &Path, told: &Path, head: &str) -> Result<(), Failure> {
+    log::write(Some(told), head)?;
+    // Last: where there is a file, it is whole and its head lies beside it.
+    std::fs::rename(part, out).map_err(|error| {
+        // Every further try would be refused for it. The first failure is the one to tell.
+        let _ = std::fs::remove_file(told);
+        Failure::Input(format!("--out {}: {error}", out.display()))
+    })
 }
 
 /// A file beside another one.
@@ -312,4 +330,31 @@ fn trace(place: &Place, path: &Path, json: bool) -> Result<(), Failure> {
         }
     }
     if lost > 0 { Err(Failure::Shown) } else { Ok(()) }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_have_its_name_leaves_no_head_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let [part, out, told] = ["a.part", "a", "a.json"].map(|name| folder.path().join(name));
+        std::fs::write(&part, "rows").unwrap();
+        std::fs::create_dir(&out).unwrap();
+        assert!(
+            matches!(finish(&part, &out, &told, "{}"), Err(Failure::Input(said)) if said.contains("--out"))
+        );
+        assert!(!told.exists());
+        std::fs::remove_dir(&out).unwrap();
+        assert!(finish(&part, &out, &told, "{}").is_ok());
+        assert_eq!(
+            (std::fs::read(&out).unwrap(), std::fs::read(&told).unwrap()),
+            (b"rows".to_vec(), b"{}".to_vec())
+        );
+        // A head that is there already is somebody else's.
+        std::fs::write(&part, "more").unwrap();
+        assert!(finish(&part, &out, &told, "{}").is_err() && told.exists());
+    }
 }

@@ -128,7 +128,12 @@ pub fn write(out: Option<&Path>, text: &str) -> Result<(), Failure> {
             .write(true)
             .create_new(true)
             .open(path)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .and_then(|mut file| {
+                file.write_all(text.as_bytes()).inspect_err(|_| {
+                    // A part of it is worth nothing, and would be in the way.
+                    let _ = std::fs::remove_file(path);
+                })
+            })
             .map_err(|error| {
                 Failure::Input(format!("--out {}: {error}, expected a free path", path.display()))
             }),

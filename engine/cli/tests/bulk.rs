@@ -207,4 +207,12 @@ fn a_file_that_is_no_export_is_told_by_line_and_field() {
     );
     refused(at, &[&server[..], &["http://127.0.0.1:1"]].concat(), 1, "cannot reach `http://127.0.0.1:1`");
     assert!(!at.join("a.csv.part").exists());
+    std::fs::write(at.join("a.csv.part"), "somebody's").unwrap();
+    refused(
+        at,
+        &[&server[..], &["http://127.0.0.1:1"]].concat(),
+        2,
+        "found a.csv.part already, expected a free path",
+    );
+    assert_eq!(std::fs::read_to_string(at.join("a.csv.part")).unwrap(), "somebody's");
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{RwLock, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
@@ -221,9 +221,10 @@ impl Bound {
         let access = Arc::clone(&config.access);
         let typesetter = config.typesetter.clone().map(|program| Arc::new(Typesetter::new(program)));
         let hands = Hands { wake, trainer, typesetter };
-        let mut services =
-            routes(Arc::clone(&engine), config.load, heard, hands, access, Arc::clone(&metrics))
-                .add_service(health_service);
+        let exports = Arc::new(RwLock::new(()));
+        let (reading, counting) = (Arc::clone(&exports), Arc::clone(&metrics));
+        let mut services = routes(Arc::clone(&engine), config.load, heard, hands, reading, access, counting)
+            .add_service(health_service);
         if config.reflection {
             // Both versions: grpcio's own reflection client still asks for the older one.
             services =
@@ -298,13 +299,14 @@ impl Bound {
                         // The server may have ended by itself meanwhile; then nobody listens.
                         let _ = stop.send(());
                         let _ = close.send(());
-                        match tokio::time::timeout(config.drain, &mut serving).await {
-                            Ok(result) => result,
-                            Err(_) => {
-                                tracing::warn!(target: "hengxin::server", "some requests were cut off by the shutdown");
-                                Ok(())
-                            }
+                        let until = tokio::time::Instant::now() + config.drain;
+                        let drained = tokio::time::timeout_at(until, &mut serving).await;
+                        // How many rows went out is written after the last connection is gone, too.
+                        if drained.is_err() || tokio::time::timeout_at(until, exports.write()).await.is_err()
+                        {
+                            tracing::warn!(target: "hengxin::server", "some requests were cut off by the shutdown");
                         }
+                        drained.unwrap_or(Ok(()))
                     }
                 }
             }

@@ -1,15 +1,16 @@
 //! `SupervisionService.ExportTiers`: a bulk export, on record before its first row and again before its last word.
 //!
-//! A task of its own reads page by page and waits for the client between pages, with nothing of the ledger open. However it
-//! ends, how many rows went out is put on record.
+//! A task of its own puts it on record, reads page by page and waits for the client between pages, with nothing of the ledger
+//! open. However it ends, how many rows went out is put on record: that is tried until it is done, and a shutdown waits for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hengxin_core::uscc::Uscc;
 use hengxin_proto::v1;
 use hengxin_proto::v1::export_tiers_response::Part;
 use hengxin_store::{Command, Export, ExportEnd, ExportEnding, Job, TierFilter};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -18,7 +19,6 @@ use super::convert::timestamp;
 use super::deadline::{Deadline, LAST_WORD, exceeded};
 use super::decode;
 use super::gate::{Gate, News};
-
 use super::parse::Reader;
 use super::row_limits::Rows;
 use super::status::{DOMAIN, refuse};
@@ -31,16 +31,28 @@ use crate::use_case::export::row::{FileDigest, Row, marked_line};
 use crate::use_case::export::{self, Source};
 use crate::use_case::overview::From;
 
+/// How long after a failure the end of an export is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// What the client hears.
 pub(super) type Answers = ReceiverStream<Result<v1::ExportTiersResponse, Status>>;
 
 type Sender = mpsc::Sender<Result<v1::ExportTiersResponse, Status>>;
 
-/// An export that is on record.
+/// An export that is on record, or about to be.
 struct Begun {
     source: Arc<Source>,
     number: String,
     caller: Caller,
+    owed: Owed,
+}
+
+/// What an export holds until its end is on record.
+struct Owed {
+    /// Others of its caller may not count without its rows before.
+    counted: Rows,
+    /// A shutdown waits for it.
+    _under_way: OwnedRwLockReadGuard<()>,
 }
 
 /// Why an export ended early.
@@ -97,12 +109,31 @@ pub(super) async fn export(gate: &Gate, request: Request<v1::ExportTiersRequest>
         run: source.run.map(|run| format!("runs/{run}")).unwrap_or_default(),
         rows_expected: source.expected,
     };
-    let begun = Begun { source: Arc::new(source), number: record.number.clone(), caller };
-    note(gate, Command::BeginExport(record)).await?;
+    let Ok(under_way) = Arc::clone(gate.exports()).try_read_owned() else { return Err(stopping()) };
+    let owed = Owed { counted: Rows::new(gate.row_limits(), &caller.name), _under_way: under_way };
+    let begun = Begun { source: Arc::new(source), number: record.number.clone(), caller, owed };
     // One page waits for the client, one is made meanwhile.
     let (answers, stream) = mpsc::channel(1);
+    let (tell, told) = oneshot::channel();
     let gate = gate.clone();
-    tokio::spawn(async move { carry_out(&gate, begun, head, deadline, news, &answers).await });
+    // The call may be lost at any moment, and this with it. What is on record by then must have an end.
+    tokio::spawn(async move {
+        let noted = note(&gate, Command::BeginExport(record)).await.map_err(|failure| off_record(&failure));
+        let ended = noted.clone().err();
+        // Who is gone is noticed with the first message.
+        let _ = tell.send(noted);
+        match ended {
+            None => carry_out(&gate, begun, head, deadline, news, &answers).await,
+            Some(status) => {
+                // A write that failed may be on record all the same: nobody knows of a connection lost while it commits.
+                let end = ExportEnd { rows: 0, ending: ExportEnding::CutOff, detail: reason(&status) };
+                // A failure is in the log.
+                let _ = conclude(gate, begun.number, end, begun.owed).await;
+            }
+        }
+    });
+    // A task that is gone has ended with the service.
+    told.await.unwrap_or_else(|_| Err(stopping()))?;
     Ok(ReceiverStream::new(stream))
 }
 
@@ -122,20 +153,21 @@ fn begin(engine: &Engine, request: &v1::ExportTiersRequest) -> Answer<Source> {
 /// Sends rows and puts on record how that ended.
 async fn carry_out(
     gate: &Gate,
-    begun: Begun,
+    mut begun: Begun,
     head: v1::ExportHead,
     deadline: Deadline,
     mut news: watch::Receiver<News>,
     answers: &Sender,
 ) {
-    let mut counted = Rows::new(gate.row_limits(), &begun.caller.name);
     let mut sent = 0;
-    let sending = send(gate, &begun, head, answers, &mut counted, &mut sent);
+    let sending = send(gate, &mut begun, head, answers, &mut sent);
     let ended = tokio::select! {
-        ended = sending => ended,
+        // The deadline ends the call, too: the client did not leave then.
+        biased;
         () = tokio::time::sleep_until(deadline.at.into()) => Err(Ended::Refused(exceeded(deadline.allowed))),
         // Also when nobody is left to tell.
         _ = news.wait_for(|news| news.stopping) => Err(Ended::Refused(stopping())),
+        ended = sending => ended,
     };
     let (ending, last) = match ended {
         Ok(digest) => {
@@ -150,12 +182,12 @@ async fn carry_out(
         Some(Ok(_)) | None => String::new(),
     };
     let end = ExportEnd { rows: sent, ending, detail };
-    let noted = note(gate, Command::EndExport(begun.number, end)).await;
-    // On record before others of this caller may count without them.
-    drop(counted);
-    let last = match noted {
-        Ok(()) => last,
-        Err(status) => Some(Err(status)),
+    let concluding = tokio::spawn(conclude(gate.clone(), begun.number, end, begun.owed));
+    // A client is not kept for longer; the end is tried on without it.
+    let last = match tokio::time::timeout(LAST_WORD, concluding).await {
+        Ok(Ok(Ok(()))) => last,
+        Ok(Ok(Err(failure))) => Some(Err(off_record(&failure))),
+        Ok(Err(_)) | Err(_) => Some(Err(off_record(&Status::unavailable("its end waits for the ledger")))),
     };
     if let Some(last) = last {
         // A client that is gone, or reads no further, needs no last word.
@@ -166,10 +198,9 @@ async fn carry_out(
 /// Sends the head and all rows; the digest over them. `sent` counts rows that were handed over.
 async fn send(
     gate: &Gate,
-    begun: &Begun,
+    begun: &mut Begun,
     head: v1::ExportHead,
     answers: &Sender,
-    counted: &mut Rows,
     sent: &mut u64,
 ) -> Result<String, Ended> {
     let told = async |part| answers.send(Ok(message(part))).await.map_err(|_| Ended::Gone);
@@ -186,7 +217,7 @@ async fn send(
         let Some((last, _)) = page.last() else { return Ok(digest.end()) };
         after = Some(*last);
         let count = u64::try_from(page.len()).unwrap_or(u64::MAX);
-        let under_way = counted.add(count);
+        let under_way = begun.owed.counted.add(count);
         within_limit(gate, &begun.caller, before.saturating_add(under_way))?;
         let mut rows = Vec::with_capacity(page.len());
         for (_, row) in page {
@@ -215,13 +246,48 @@ fn within_limit(gate: &Gate, caller: &Caller, rows: u64) -> Result<(), Status> {
     Err(Status::with_error_details(Code::ResourceExhausted, message, details))
 }
 
+/// Puts the end of an export on record, however often that has to be tried.
+///
+/// # Errors
+/// When the writer has stopped.
+async fn conclude(gate: Gate, number: String, end: ExportEnd, owed: Owed) -> Result<(), Status> {
+    let mut told = false;
+    loop {
+        let (asked, number) = (number.clone(), number.clone());
+        let open = gate.run(move |engine| {
+            let export = engine.ledger().snapshot(None)?.export(&asked)?;
+            // An end that was said to have failed may be there, a beginning too.
+            Ok(export.is_some_and(|export| export.end.is_none()))
+        });
+        let noted = match open.await {
+            Ok(true) => note(&gate, Command::EndExport(number.clone(), end.clone())).await,
+            Ok(false) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        let Err(failure) = noted else { break };
+        // The writer has stopped.
+        if reason(&failure) == "STOPPING" {
+            tracing::error!(target: "hengxin::export", %number, "its end is not on record: {}", failure.message());
+            return Err(failure);
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(target: "hengxin::export", %number, "its end is tried until it is on record: {}", failure.message());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    drop(owed);
+    Ok(())
+}
+
 /// Puts on record that an export begins or ended.
 async fn note(gate: &Gate, command: Command) -> Result<(), Status> {
     let job = Job { request: None, command, respond: Box::new(|_| Vec::new()) };
-    gate.write(job).await.map(drop).map_err(|failure| {
-        let message = format!("the export cannot be put on record, so it is refused: {}", failure.message());
-        refuse(Code::Unavailable, "AUDIT_UNAVAILABLE", &message)
-    })
+    gate.write(job).await.map(drop).inspect_err(|_| gate.metrics().audit_failed())
+}
+
+fn off_record(failure: &Status) -> Status {
+    let message = format!("the export cannot be put on record, so it is refused: {}", failure.message());
+    refuse(Code::Unavailable, "AUDIT_UNAVAILABLE", &message)
 }
 
 /// The word for why a stream ended.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hengxin_store::{ChangePosition, Job};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{RwLock, Semaphore, oneshot, watch};
 use tonic::{Request, Status};
 
 use super::limits::{Limits, Strangers};
@@ -77,6 +77,7 @@ pub(super) struct Gate {
     access: Arc<Access>,
     limits: Arc<Limits>,
     rows: Arc<RowLimits>,
+    exports: Arc<RwLock<()>>,
     strangers: Arc<Strangers>,
     metrics: Arc<Metrics>,
 }
@@ -86,6 +87,7 @@ impl Gate {
         engine: Arc<Engine>,
         load: Load,
         news: watch::Receiver<News>,
+        exports: Arc<RwLock<()>>,
         access: Arc<Access>,
         metrics: Arc<Metrics>,
     ) -> Gate {
@@ -93,7 +95,18 @@ impl Gate {
         let turns = Arc::new(Semaphore::new(turns));
         let (limits, strangers) = (Arc::default(), Arc::default());
         let rows = Arc::new(RowLimits::new(load.exported_rows_per_day));
-        Gate { engine, news, turns, places: Places::new(load), access, limits, rows, strangers, metrics }
+        Gate {
+            engine,
+            news,
+            turns,
+            places: Places::new(load),
+            access,
+            limits,
+            rows,
+            exports,
+            strangers,
+            metrics,
+        }
     }
 
     /// The engine, for what does not block.
@@ -114,6 +127,11 @@ impl Gate {
     /// How many rows callers may take out by bulk export.
     pub(super) fn row_limits(&self) -> &Arc<RowLimits> {
         &self.rows
+    }
+
+    /// Read by every bulk export until its end is on record.
+    pub(super) fn exports(&self) -> &Arc<RwLock<()>> {
+        &self.exports
     }
 
     /// How often refused calls of callers nobody knows are put on record.

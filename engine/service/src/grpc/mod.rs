@@ -44,7 +44,7 @@ use hengxin_proto::v1::supervision_service_server::SupervisionServiceServer;
 use hengxin_store::RequestKey;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, RwLock, watch};
 use tonic::service::Routes;
 
 pub(crate) use deadline::DeadlineLayer;
@@ -92,17 +92,18 @@ pub(crate) struct Hands {
     pub(crate) typesetter: Option<Arc<Typesetter>>,
 }
 
-/// All services over an engine.
+/// All services over an engine. `exports` is read by every bulk export until its end is on record.
 pub(crate) fn routes(
     engine: Arc<Engine>,
     load: Load,
     news: watch::Receiver<News>,
     hands: Hands,
+    exports: Arc<RwLock<()>>,
     access: Arc<Access>,
     metrics: Arc<Metrics>,
 ) -> Routes {
     let Hands { wake, trainer, typesetter } = hands;
-    let gate = Gate::new(engine, load, news, access, metrics);
+    let gate = Gate::new(engine, load, news, exports, access, metrics);
     macro_rules! limited {
         ($server:ident, $service:expr) => {
             $server::new($service)

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
+use crate::metrics::{scrape, value};
 use crate::papers::{HANGZHOU, Papers, asked, granting, supervising, supply};
 use crate::rig::{FIELD, NOON, Rig, TestClock, code, refusal, registration, violation};
 use crate::runs::{Fake, once};
@@ -88,21 +89,19 @@ fn cells(row: &v1::ExportedTier) -> Vec<String> {
     .to_vec()
 }
 
+/// The names of the columns of a file, as `docs/access.md` says them.
+const NAMES: &str = "code,name,region,industry,field,tier,public_grade,public_score,industry_grade,industry_score,policy,as_of,\
+                     known_at,basis,mark";
+
 /// The digest as `docs/access.md` says it, made with another writer of CSV.
 fn digest(rows: &[v1::ExportedTier]) -> String {
-    let mut text = "\u{feff}".to_owned();
-    text.push_str(&COLUMNS.join(","));
-    text.push_str(",mark\n");
+    let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
+    writer.write_record(NAMES.split(',')).unwrap();
     for row in rows {
-        let quoted = |cell: &String| {
-            let must = cell.contains(['"', ',', '\n']);
-            if must { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() }
-        };
-        let cells: Vec<String> = cells(row).iter().chain([&row.mark]).map(quoted).collect();
-        text.push_str(&cells.join(","));
-        text.push('\n');
+        writer.write_record(cells(row).iter().chain([&row.mark])).unwrap();
     }
-    Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let file = writer.into_inner().unwrap();
+    Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn on_record(engine: &Engine) -> Vec<ExportRecord> {
@@ -112,7 +111,7 @@ fn on_record(engine: &Engine) -> Vec<ExportRecord> {
 /// The newest export once its end is on record.
 async fn ended(rig: &Rig) -> (u64, ExportEnding, String) {
     for _ in 0..500 {
-        if let Some((_, end)) = on_record(&rig.engine)[0].end.clone() {
+        if let Some(ExportRecord { end: Some((_, end)), .. }) = on_record(&rig.engine).into_iter().next() {
             return (end.rows, end.ending, end.detail);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -408,6 +407,18 @@ async fn another_run_ends_an_export_of_the_one_before_and_so_does_a_shutdown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_exports_under_way_count_too() {
+    let (papers, rig) = with_a_run_of_the_nation().await;
+    let nation = papers.machine(&rig, "nation");
+    let mut stream = first_of(&nation).await;
+    for _ in 0..2 {
+        stream.message().await.unwrap().unwrap();
+    }
+    refusal(export(nation, supervising(from_run())).await, Code::ResourceExhausted, "EXPORT_LIMIT");
+    drop(stream);
+}
+
+/// A service with access rules whose callers may export a run of many rows once a day.
+async fn with_a_run_of_the_nation() -> (Papers, Rig) {
     let papers = Papers::new();
     let (access, tls) = (Arc::new(Access::ruled(&papers.rules()).unwrap()), papers.tls());
     let fake = Arc::new(Fake::default());
@@ -418,26 +429,125 @@ async fn rows_of_exports_under_way_count_too() {
         config.access = access;
         config.tls = Some(tls);
         config.load.exported_rows_per_day = u64::from(MANY) + 100;
+        config.metrics = Some(([127, 0, 0, 1], 0).into());
     })
     .await;
     let operator = papers.machine(&rig, "operator");
     let mut runs = v1::rescoring_service_client::RescoringServiceClient::new(operator);
     runs.start_run(asked(crate::runs::ask("one"), "operations", "statutory-duty")).await.unwrap();
-    let nation = papers.machine(&rig, "nation");
-    let mut stream = loop {
+    (papers, rig)
+}
+
+/// An export of the run, once it is loaded.
+async fn first_of(nation: &Channel) -> Streaming<v1::ExportTiersResponse> {
+    loop {
         let answer =
             SupervisionServiceClient::new(nation.clone()).export_tiers(supervising(from_run())).await;
         match answer {
-            Ok(answer) => break answer.into_inner(),
+            Ok(answer) => return answer.into_inner(),
             Err(status) => assert_eq!(status.code(), Code::NotFound, "{status:?}"),
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    for _ in 0..2 {
-        stream.message().await.unwrap().unwrap();
     }
-    refusal(export(nation, supervising(from_run())).await, Code::ResourceExhausted, "EXPORT_LIMIT");
-    drop(stream);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_whose_call_is_lost_while_it_goes_on_record_has_an_end() {
+    let (rig, _, channel) = loaded(|config| config.metrics = Some(([127, 0, 0, 1], 0).into())).await;
+    let call = |request| {
+        let mut client = SupervisionServiceClient::new(channel.clone());
+        tokio::spawn(async move { client.export_tiers(request).await.map(drop) })
+    };
+    let other = rusqlite::Connection::open(&rig.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let lost = call(Request::new(from_run()));
+    until(&rig, "hengxin_writes_waiting").await;
+    lost.abort();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(on_record(&rig.engine).is_empty());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(ended(&rig).await, (0, ExportEnding::Cancelled, String::new()));
+
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut request = Request::new(from_run());
+    request.set_timeout(Duration::from_secs(1));
+    let late = call(request);
+    until(&rig, "hengxin_writes_waiting").await;
+    late.await.unwrap().unwrap_err();
+    // The client's clock began earlier than the service's.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    while on_record(&rig.engine).len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(ended(&rig).await, (0, ExportEnding::CutOff, "DEADLINE_EXCEEDED".to_owned()));
+}
+
+/// Waits until a count is above nothing.
+async fn until(rig: &Rig, line: &str) {
+    for _ in 0..500 {
+        if value(&scrape(rig).await, line) > 0.0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("no {line}");
+}
+
+/// No export can be ended in this ledger until what this gives is dropped from it: `DROP TRIGGER`.
+fn without_ends(rig: &Rig) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(&rig.path).unwrap();
+    other.busy_timeout(Duration::from_secs(5)).unwrap();
+    let trigger = "CREATE TRIGGER no_ends BEFORE INSERT ON export_ends BEGIN SELECT RAISE(ABORT, 'no'); END";
+    other.execute_batch(trigger).unwrap();
+    other
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_cannot_be_written_is_tried_again_and_its_rows_count_until_then() {
+    let (papers, rig) = with_a_run_of_the_nation().await;
+    let nation = papers.machine(&rig, "nation");
+    let other = without_ends(&rig);
+    let mut stream = first_of(&nation).await;
+    let mut rows = 0;
+    while rows < MANY as usize {
+        let answer = stream.message().await.unwrap().unwrap();
+        if let Some(Part::Rows(some)) = answer.part {
+            rows += some.rows.len();
+        }
+    }
+    until(&rig, "hengxin_audit_failures_total").await;
+    let refused = async || {
+        refusal(
+            export(nation.clone(), supervising(from_run())).await,
+            Code::ResourceExhausted,
+            "EXPORT_LIMIT",
+        )
+    };
+    refused().await;
+    other.execute_batch("DROP TRIGGER no_ends").unwrap();
+    let last = stream.message().await.unwrap().unwrap();
+    assert!(matches!(last.part, Some(Part::End(end)) if end.rows == u64::from(MANY)));
+    assert_eq!(ended(&rig).await, (u64::from(MANY), ExportEnding::Complete, String::new()));
+    refused().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_waits_for_the_ends_of_exports() {
+    let change = |config: &mut hengxin_service::Config| {
+        config.metrics = Some(([127, 0, 0, 1], 0).into());
+        config.drain = Duration::from_secs(10);
+    };
+    let (mut rig, _, channel) = loaded(change).await;
+    let other = without_ends(&rig);
+    drop((begun(&channel, Request::new(from_run())).await, channel));
+    until(&rig, "hengxin_audit_failures_total").await;
+    let stopped = rig.stop();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    other.execute_batch("DROP TRIGGER no_ends").unwrap();
+    stopped.await.unwrap().unwrap();
+    let (_, end) = on_record(&rig.engine)[0].end.clone().expect("an end");
+    assert_eq!(end.ending, ExportEnding::Cancelled);
 }
 
 #[tokio::test(flavor = "multi_thread")]
