@@ -48,7 +48,7 @@ pub struct Config {
     pub load: Load,
     /// Whether clients may ask which services there are.
     pub reflection: bool,
-    /// How long a shutdown waits for requests under way.
+    /// How long a shutdown waits for requests and pages under way.
     pub drain: Duration,
     /// How long health says `NOT_SERVING` before connections are closed, so that balancers look elsewhere first.
     pub notice: Duration,
@@ -187,7 +187,7 @@ impl Bound {
     }
 
     /// Serves until `shutdown` is over. Then health says `NOT_SERVING`, no further connections are taken, requests
-    /// under way are finished within [`Config::drain`], and queued writes reach the disk.
+    /// and pages under way are finished within [`Config::drain`], and queued writes reach the disk.
     ///
     /// # Errors
     /// When TLS or reflection cannot be set up, or the transport fails.
@@ -237,7 +237,7 @@ impl Bound {
             .layer(DeadlineLayer)
             .layer(PlaceLayer);
         let (close, closed) = oneshot::channel::<()>();
-        let visited = match (people, &config.people) {
+        let mut visited = match (people, &config.people) {
             (Some((listener, _)), Some(people)) => {
                 let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
                 let listener = Listener::new(listener, config.load.connections, Arc::clone(&metrics));
@@ -298,8 +298,15 @@ impl Bound {
                         // The server may have ended by itself meanwhile; then nobody listens.
                         let _ = stop.send(());
                         let _ = close.send(());
-                        match tokio::time::timeout(config.drain, &mut serving).await {
-                            Ok(result) => result,
+                        let pages = async {
+                            if let Some(visited) = &mut visited {
+                                // A panic there is in the log of panics.
+                                let _ = visited.await;
+                            }
+                        };
+                        let all = async { tokio::join!(&mut serving, pages) };
+                        match tokio::time::timeout(config.drain, all).await {
+                            Ok((result, ())) => result,
                             Err(_) => {
                                 tracing::warn!(target: "hengxin::server", "some requests were cut off by the shutdown");
                                 Ok(())
@@ -316,7 +323,6 @@ impl Bound {
             counted.abort();
         }
         if let Some(visited) = visited {
-            // Pages under way have been waited for with the calls they make.
             visited.abort();
         }
         if let Some(conducting) = conducting {
