@@ -29,7 +29,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -95,8 +95,14 @@ struct App {
 
 type Shared = Arc<App>;
 
-/// Longest form: a draft of a standard has at most 1 MiB, and grows when it is encoded.
-const FORM_MAX: usize = 4 << 20;
+/// Longest form, in bytes: a token, a code, a few lines. It is read before anybody is known.
+const FORM_MAX: usize = 64 << 10;
+
+/// Longest form with a draft of a standard, in bytes: a draft has at most 1 MiB, and grows when it is encoded.
+const DRAFT_MAX: usize = 4 << 20;
+
+/// Where drafts are tried.
+const DRAFT: &str = "/standards/draft";
 
 /// How long a form may take to arrive.
 const FORM_TAKES: Duration = Duration::from_secs(30);
@@ -116,7 +122,7 @@ pub fn pages(setup: Setup, local: Local) -> Router {
         .route("/enterprises/{code}/change", get(page::change::show))
         .route("/standards", get(page::standards::list))
         .route("/standards/compare", get(page::standards::compare))
-        .route("/standards/draft", get(page::draft::show).post(page::draft::attempt))
+        .route(DRAFT, get(page::draft::show).post(page::draft::attempt))
         .route("/standards/{id}/{edition}", get(page::standards::show))
         .route("/quality", get(page::quality::show))
         .route("/reports", post(page::report::issue))
@@ -129,7 +135,8 @@ pub fn pages(setup: Setup, local: Local) -> Router {
         .route("/language", get(page::sign_in::language))
         .route("/static/{file}", get(statics::serve))
         .fallback(page::missing)
-        .layer(DefaultBodyLimit::max(FORM_MAX))
+        // `told` has read the form, as far as it may go.
+        .layer(DefaultBodyLimit::disable())
         .layer(map_response(guarded))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), told))
         .layer(axum::middleware::from_fn(unshared))
@@ -151,13 +158,20 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
         Ok(asking) => asking,
         Err(fault) => return fault.into_response(),
     };
-    // A form is read as a whole before anything is done with it, and for so long only.
-    let Ok(body) = tokio::time::timeout(FORM_TAKES, to_bytes(body, FORM_MAX)).await else {
-        return late(&asking);
+    let body = if parts.method == Method::POST {
+        let most = if parts.uri.path() == DRAFT { DRAFT_MAX } else { FORM_MAX };
+        // A form is read as a whole before anything is done with it, and for so long only.
+        match tokio::time::timeout(FORM_TAKES, to_bytes(body, most)).await {
+            Ok(Ok(form)) => Body::from(form),
+            // A connection that was cut off is told so in vain.
+            Ok(Err(_)) => return too_long(&asking, most),
+            Err(_) => return late(&asking),
+        }
+    } else {
+        // No page looks at what comes with another method, so nobody reads it.
+        Body::empty()
     };
-    // A connection that was cut off is told so in vain.
-    let Ok(body) = body else { return refused(&asking, StatusCode::PAYLOAD_TOO_LARGE) };
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = next.run(Request::from_parts(parts, body)).await;
     let kind =
         response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !response.status().is_client_error() || kind.starts_with("text/html") {
@@ -169,21 +183,27 @@ async fn told(State(app): State<Shared>, request: Request, next: Next) -> Respon
 /// A form that did not come to its end in time. What is left of it is not waited for.
 fn late(asking: &Asking) -> Response {
     let status = Status::deadline_exceeded("the form took too long");
-    let mut page = Fault::of(asking, Part::Other, &When::default(), status).into_response();
-    *page.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    let mut page = fault(asking, StatusCode::REQUEST_TIMEOUT, status);
     page.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     page
+}
+
+/// A form of more than `most` bytes.
+fn too_long(asking: &Asking, most: usize) -> Response {
+    let status = Status::resource_exhausted(format!("the form has more than {most} bytes"));
+    fault(asking, StatusCode::PAYLOAD_TOO_LARGE, status)
 }
 
 /// The page of what never reached one.
 fn refused(asking: &Asking, code: StatusCode) -> Response {
     let status = match code {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Status::not_found("no such page"),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Status::resource_exhausted(format!("the form has more than {FORM_MAX} bytes"))
-        }
         _ => Status::invalid_argument("the address or the form has a part that cannot be read"),
     };
+    fault(asking, code, status)
+}
+
+fn fault(asking: &Asking, code: StatusCode, status: Status) -> Response {
     let mut page = Fault::of(asking, Part::Other, &When::default(), status).into_response();
     *page.status_mut() = code;
     page

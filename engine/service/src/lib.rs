@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod conductor;
+mod conversation;
 pub mod directory;
 pub mod engine;
 mod grpc;

@@ -24,13 +24,18 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::conversation::{self, Speaks};
 use crate::engine::Engine;
+use crate::grpc::connections::{Connection, Listener};
 use crate::problem::{Answer, Problem};
 use crate::tls::Certificates;
 
 /// Upper ends of the classes of durations, in seconds: those of the conventions, and two for answers from memory.
 const SECONDS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0];
+
+/// Most connections at once to the port of the figures: a few programs ask for them now and then.
+const CONNECTIONS: usize = 64;
 
 /// How a method is called that does not exist: the word of the OpenTelemetry conventions.
 pub(crate) const OTHER: &str = "_OTHER";
@@ -252,9 +257,10 @@ impl Page {
 /// Answers `GET /metrics` until the task is aborted.
 pub(crate) async fn serve(listener: tokio::net::TcpListener, page: Page) {
     let router = Router::new().route("/metrics", get(metrics)).with_state(Arc::new(page));
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(target: "hengxin::server", "no metrics any more: {error}");
-    }
+    // Counts of its own: whoever looks at the figures is none of them.
+    let listener = Listener::new(listener, CONNECTIONS, Arc::new(Metrics::default()));
+    let meet = |_: &Connection| (router.clone(), Speaks::One);
+    conversation::each(listener.plain(), meet, std::future::pending()).await;
 }
 
 async fn metrics(State(page): State<Arc<Page>>) -> Response {

@@ -6,21 +6,13 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
 use http_body::Frame;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
 use tonic::Status;
 use tonic::body::Body;
@@ -28,15 +20,9 @@ use tonic::codegen::{BoxFuture, Bytes, Context, Poll, Service, http};
 use tonic::transport::server::{Connected as _, TcpConnectInfo, TlsConnectInfo};
 use tower::util::BoxCloneSyncService;
 
+use crate::conversation::{self, Speaks};
 use crate::grpc::connections::{Connection, Listener};
 use crate::tls::{self, Certificates};
-
-/// How long the head of a request may take, and how long a connection may wait for its next one.
-const HEADERS: Duration = Duration::from_secs(10);
-/// Oldest connection: whoever sends slowly on purpose does not hold one for ever.
-const OLDEST: Duration = Duration::from_secs(15 * 60);
-/// How long what is under way may take when a connection ends: a form and its answer.
-const LAST_WORD: Duration = Duration::from_secs(60);
 
 /// The services, from within the process.
 #[derive(Clone)]
@@ -150,92 +136,20 @@ pub(crate) async fn serve(
     pages: Router,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) {
+    let shown_to = move |visitor| pages.clone().layer(Extension(ConnectInfo(visitor)));
     match certificates {
         Some(certificates) => {
-            let visitor = |stream: &TlsStream<Connection>| {
+            let meet = |stream: &TlsStream<Connection>| {
                 let speaks =
                     if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Speaks::Two } else { Speaks::One };
-                (Visitor { certified: Some(stream.connect_info()) }, speaks)
+                (shown_to(Visitor { certified: Some(stream.connect_info()) }), speaks)
             };
-            each(tls::accept(listener, certificates), visitor, pages, stopped).await;
+            conversation::each(tls::accept(listener, certificates), meet, stopped).await;
         }
         None => {
             // No browser speaks HTTP/2 without TLS.
-            let visitor = |_: &Connection| (Visitor { certified: None }, Speaks::One);
-            each(listener.plain(), visitor, pages, stopped).await;
+            let meet = |_: &Connection| (shown_to(Visitor { certified: None }), Speaks::One);
+            conversation::each(listener.plain(), meet, stopped).await;
         }
     }
-}
-
-/// What is spoken on a connection. It is known before anything is read: who had to find out would wait for it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Speaks {
-    /// HTTP/1.1.
-    One,
-    /// HTTP/2.
-    Two,
-}
-
-/// Serves each connection on its own.
-async fn each<C: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    mut connections: mpsc::Receiver<io::Result<C>>,
-    visitor: impl Fn(&C) -> (Visitor, Speaks),
-    pages: Router,
-    stopped: impl Future<Output = ()>,
-) {
-    let (closing, _) = watch::channel(false);
-    let mut served = JoinSet::new();
-    tokio::pin!(stopped);
-    loop {
-        tokio::select! {
-            connection = connections.recv() => match connection {
-                Some(Ok(connection)) => {
-                    let (visitor, speaks) = visitor(&connection);
-                    let pages = pages.clone().layer(Extension(ConnectInfo(visitor)));
-                    served.spawn(converse(connection, speaks, pages, closing.subscribe()));
-                }
-                // The one that failed is gone; the next may do better.
-                Some(Err(_)) => {}
-                None => break,
-            },
-            Some(_) = served.join_next() => {}
-            () = &mut stopped => break,
-        }
-    }
-    drop(connections);
-    // Those that listen finish what they are at; nobody may be left.
-    let _ = closing.send(true);
-    while served.join_next().await.is_some() {}
-}
-
-/// Serves one connection: requests that begin within [`HEADERS`], until it is old or the service stops.
-async fn converse<C: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    connection: C,
-    speaks: Speaks,
-    pages: Router,
-    mut closing: watch::Receiver<bool>,
-) {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    // Between requests, too: a connection that is kept open and says nothing is closed as soon.
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(HEADERS))
-        .keep_alive_timeout(HEADERS)
-        .max_header_list_size(16 << 10);
-    let server = match speaks {
-        Speaks::One => server.http1_only(),
-        Speaks::Two => server.http2_only(),
-    };
-    let conversation = server.serve_connection(TokioIo::new(connection), TowerToHyperService::new(pages));
-    tokio::pin!(conversation);
-    tokio::select! {
-        // Whoever hangs up or says what is no request is gone; there is nobody to tell.
-        _ = &mut conversation => return,
-        () = tokio::time::sleep(OLDEST) => {}
-        _ = closing.wait_for(|closing| *closing) => {}
-    }
-    conversation.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(LAST_WORD, conversation).await;
 }

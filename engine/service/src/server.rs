@@ -48,7 +48,7 @@ pub struct Config {
     pub load: Load,
     /// Whether clients may ask which services there are.
     pub reflection: bool,
-    /// How long a shutdown waits for requests under way.
+    /// How long a shutdown waits for requests and pages under way.
     pub drain: Duration,
     /// How long health says `NOT_SERVING` before connections are closed, so that balancers look elsewhere first.
     pub notice: Duration,
@@ -187,7 +187,7 @@ impl Bound {
     }
 
     /// Serves until `shutdown` is over. Then health says `NOT_SERVING`, no further connections are taken, requests
-    /// under way are finished within [`Config::drain`], and queued writes reach the disk.
+    /// and pages under way are finished within [`Config::drain`], and queued writes reach the disk.
     ///
     /// # Errors
     /// When TLS or reflection cannot be set up, or the transport fails.
@@ -238,7 +238,7 @@ impl Bound {
             .layer(DeadlineLayer)
             .layer(PlaceLayer);
         let (close, closed) = oneshot::channel::<()>();
-        let visited = match (people, &config.people) {
+        let mut visited = match (people, &config.people) {
             (Some((listener, _)), Some(people)) => {
                 let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
                 let listener = Listener::new(listener, config.load.connections, Arc::clone(&metrics));
@@ -300,7 +300,14 @@ impl Bound {
                         let _ = stop.send(());
                         let _ = close.send(());
                         let until = tokio::time::Instant::now() + config.drain;
-                        let drained = tokio::time::timeout_at(until, &mut serving).await;
+                        let pages = async {
+                            if let Some(visited) = &mut visited {
+                                // A panic there is in the log of panics.
+                                let _ = visited.await;
+                            }
+                        };
+                        let all = async { tokio::join!(&mut serving, pages).0 };
+                        let drained = tokio::time::timeout_at(until, all).await;
                         // How many rows went out is written after the last connection is gone, too.
                         if drained.is_err() || tokio::time::timeout_at(until, exports.write()).await.is_err()
                         {
@@ -318,7 +325,6 @@ impl Bound {
             counted.abort();
         }
         if let Some(visited) = visited {
-            // Pages under way have been waited for with the calls they make.
             visited.abort();
         }
         if let Some(conducting) = conducting {

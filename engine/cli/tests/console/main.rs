@@ -11,6 +11,7 @@ mod command;
 
 mod browser;
 mod chinese;
+mod forms;
 mod hostile;
 mod journeys;
 mod pages;

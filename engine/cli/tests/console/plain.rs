@@ -50,7 +50,8 @@ impl Visitor {
         self.ask("POST", to, &form)
     }
 
-    fn ask(&mut self, method: &str, path: &str, form: &str) -> Answer {
+    /// Asks, and follows where it leads.
+    pub(crate) fn ask(&mut self, method: &str, path: &str, form: &str) -> Answer {
         let host = self.console.strip_prefix("http://").unwrap();
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -34,6 +34,7 @@ mod standards;
 mod tiers;
 mod traces;
 mod transport;
+mod visitors;
 mod watch;
 mod what_if;
 mod writes;

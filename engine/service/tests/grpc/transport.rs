@@ -87,7 +87,7 @@ async fn reflection_lists_every_service_and_gives_their_files_with_comments() {
 
 /// An authority, a server's pair and a client's, as PEM files in a folder.
 pub(crate) struct Papers {
-    authority: String,
+    pub(crate) authority: String,
     pub(crate) tls: Tls,
     client: Identity,
 }
