@@ -9,7 +9,7 @@ use std::time::Duration;
 use hengxin_core::uscc::Uscc;
 use hengxin_proto::v1;
 use hengxin_proto::v1::export_tiers_response::Part;
-use hengxin_store::{Command, Export, ExportEnd, ExportEnding, Job, TierFilter};
+use hengxin_store::{Command, Export, ExportEnd, ExportEnding, Job};
 use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status};
@@ -22,7 +22,7 @@ use super::gate::{Gate, News};
 use super::parse::Reader;
 use super::row_limits::Rows;
 use super::status::{DOMAIN, refuse};
-use super::supervision::{basis, stopping, tier_wanted};
+use super::supervision::{stopping, tiers_wanted};
 use crate::access::Caller;
 use crate::engine::Engine;
 use crate::problem::Answer;
@@ -139,15 +139,17 @@ pub(super) async fn export(gate: &Gate, request: Request<v1::ExportTiersRequest>
 
 fn begin(engine: &Engine, request: &v1::ExportTiersRequest) -> Answer<Source> {
     let mut reader = Reader::new(engine);
-    let field = reader.required("field", &request.field, "a field of supervision");
-    let tier = tier_wanted(&mut reader, request.tier);
-    let region = reader.region(&request.region);
-    let industry = reader.industry(&request.industry);
-    basis(&mut reader, request.basis);
-    let read = (|| Some((field?, tier?, region?, industry?)))();
-    let (field, tier, region, industry) = reader.finish(read)?;
+    let wanted = tiers_wanted(
+        &mut reader,
+        &request.field,
+        request.tier,
+        &request.region,
+        &request.industry,
+        request.basis,
+    );
+    let wanted = reader.finish(wanted)?;
     let from = if request.basis() == v1::TierBasis::Run { From::Run } else { From::Decisions };
-    export::begin(engine, TierFilter { field: field.to_owned(), tier, region, industry }, from)
+    export::begin(engine, wanted, from)
 }
 
 /// Sends rows and puts on record how that ended.

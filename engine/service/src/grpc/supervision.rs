@@ -342,21 +342,40 @@ pub(super) fn tier_wanted(reader: &mut Reader<'_>, tier: u32) -> Option<Option<u
     }
 }
 
+/// Which tiers of a field are listed, or exported.
+pub(super) fn tiers_wanted(
+    reader: &mut Reader<'_>,
+    field: &str,
+    tier: u32,
+    region: &str,
+    industry: &str,
+    from: i32,
+) -> Option<TierFilter> {
+    let field = reader.required("field", field, "a field of supervision").map(str::to_owned);
+    let tier = tier_wanted(reader, tier);
+    let region = reader.region(region);
+    let industry = reader.industry(industry);
+    basis(reader, from);
+    Some(TierFilter { field: field?, tier: tier?, region: region?, industry: industry? })
+}
+
 fn list(engine: &Engine, request: &v1::ListTiersRequest) -> Answer<v1::ListTiersResponse> {
     let tier_text = request.tier.to_string();
     let filter = Filter::of([request.field.as_str(), &tier_text, &request.region, &request.industry]);
     let mut reader = Reader::new(engine);
-    let field = reader.required("field", &request.field, "a field of supervision");
-    let tier = tier_wanted(&mut reader, request.tier);
-    let region = reader.region(&request.region);
-    let industry = reader.industry(&request.industry);
-    basis(&mut reader, request.basis);
+    let wanted = tiers_wanted(
+        &mut reader,
+        &request.field,
+        request.tier,
+        &request.region,
+        &request.industry,
+        request.basis,
+    );
     let from_run = request.basis() == v1::TierBasis::Run;
     let listing = if from_run { Listing::RunTiers } else { Listing::Tiers };
     let page = reader.page(request.page_size, &request.page_token, listing, &filter);
-    let read = (|| Some((field?, tier?, region?, industry?, page?)))();
-    let (field, tier, region, industry, (size, after)) = reader.finish(read)?;
-    let wanted = TierFilter { field: field.to_owned(), tier, region, industry };
+    let read = (|| Some((wanted?, page?)))();
+    let (wanted, (size, after)) = reader.finish(read)?;
     if from_run {
         let page = loaded::list(engine, &wanted, size, after.as_ref(), &filter)?;
         return Ok(v1::ListTiersResponse {
